@@ -1,0 +1,15 @@
+# Run as a script: writes OUT only if its content changes, so that nothing is rebuilt for nothing.
+execute_process(COMMAND git -C ${SOURCE} describe --always --dirty --abbrev=10 --exclude=*
+  OUTPUT_VARIABLE REVISION OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT REVISION)
+  set(REVISION unknown)
+endif()
+string(TOLOWER "${BUILD_TYPE}" BUILD_TYPE)
+set(TEXT "#pragma once\n#define KVKIT_VERSION \"${VERSION}\"\n#define KVKIT_REVISION \"${REVISION}\"\n#define KVKIT_BUILD_TYPE \"${BUILD_TYPE}\"\n")
+set(OLD "")
+if(EXISTS ${OUT})
+  file(READ ${OUT} OLD)
+endif()
+if(NOT OLD STREQUAL TEXT)
+  file(WRITE ${OUT} "${TEXT}")
+endif()

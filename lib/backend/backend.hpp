@@ -1,0 +1,124 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "codec/value.hpp"
+
+namespace kv {
+
+/// Names a block for a backend: `space` is a hash of namespace and fingerprint, `block` the trace's id.
+struct Key {
+  std::uint64_t space = 0, block = 0;
+  bool operator==(const Key&) const = default;
+};
+
+/// What a backend must be ready for; given once, before the first session.
+struct Needs {
+  std::string name_space;           ///< unique to this run; every key that a backend writes elsewhere begins with it
+  std::uint32_t parts = 1;          ///< values per block
+  std::size_t max_body_bytes = 0;   ///< of one value, without its header
+  std::size_t max_block_bytes = 0;  ///< of a whole block's bodies
+  std::uint64_t unique_blocks = 0;  ///< that the workload can ask for
+};
+
+/// A block of a request as a session sees it.
+struct BlockRef {
+  Key key;
+  std::size_t bytes = 0;  ///< of all its bodies: an upper bound by the codec
+};
+
+/// The hold of one request on its blocks. Give it back with Session::finish, always.
+struct Lease {
+  std::vector<BlockRef> blocks;
+  std::vector<bool> present;           ///< block complete at the time of acquire
+  std::size_t leading = 0;             ///< length of the run of leading blocks that are present
+  std::vector<std::uint32_t> handles;  ///< the backend's own
+  std::vector<std::uint8_t> state;     ///< the backend's own
+};
+
+/// One value to move. Spans must live until the op is done.
+struct Op {
+  enum class Kind { get, put } kind = Kind::get;
+  std::uint32_t block = 0;  ///< index into Lease::blocks
+  std::uint32_t part = 0;
+  std::span<std::byte> header;  ///< ValueHeader::kBytes
+  std::span<std::byte> body;    ///< put: exactly the body; get: room for it
+};
+
+struct Done {
+  enum class Outcome {
+    hit,  ///< header and `body_bytes` of body are filled
+    miss,
+    stored,
+    skipped,  ///< not stored, for a reason that is no failure
+    corrupt,  ///< there, but not a value of ours (too short, too long)
+    failed,   ///< see error
+  };
+  std::uint32_t op = 0;  ///< index into the submitted batch
+  Outcome outcome = Outcome::failed;
+  std::size_t body_bytes = 0;
+  std::string error;
+};
+
+/// One worker's way in; not thread-safe, though sessions of one backend may be used at once.
+/// A request: acquire -> submit/poll gets -> admit -> submit/poll puts -> finish.
+class Session {
+ public:
+  virtual ~Session() = default;
+  /// Which blocks are there; pins them where the backend can. On failure the lease is empty of hits but still usable
+  /// for admit and finish.
+  virtual Result<void> acquire(std::span<const BlockRef> blocks, Lease& lease) = 0;
+  /// Starts a batch of gets or of puts; one batch at a time.
+  virtual void submit(const Lease& lease, std::span<const Op> batch, TimePoint deadline) = 0;
+  /// Appends what has completed since; returns once all of the batch is done or `until` has passed.
+  virtual void poll(std::vector<Done>& done, TimePoint until) = 0;
+  /// Ends the request for the eviction policy: victims for all its new blocks are chosen at once, then all its blocks
+  /// are inserted or touched tail to head. accepted[i]: puts for block i are wanted now.
+  virtual void admit(Lease& lease, std::vector<bool>& accepted) = 0;
+  /// Unpins. Blocks that were accepted but not put completely are given up.
+  virtual void finish(Lease& lease) = 0;
+};
+
+/// What `.server` of a report says; null where a backend has no such thing.
+struct ServerInfo {
+  std::string name, version;
+  std::optional<std::string> allocator, eviction_policy, persistence;
+  std::optional<std::uint64_t> io_threads;
+  std::optional<Bytes> max_memory;
+  bool spawned = false;
+};
+
+struct Capabilities {
+  bool remote = false;         ///< behind a socket
+  bool device_memory = false;  ///< holds blocks where the engine wants them: no upload, no engine cache in front
+  std::string device;          ///< "cpu", "cuda:0 NAME", or empty
+  std::optional<Bytes> capacity;
+};
+
+/// Counted since the last clear().
+struct BackendStats {
+  std::uint64_t insertions = 0;  ///< blocks stored completely
+  std::optional<std::uint64_t> evictions;
+  std::uint64_t wire_in_bytes = 0, wire_out_bytes = 0;  ///< through sockets, protocol included; 0 for local memory
+  std::optional<Bytes> used;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  /// Allocates, spawns, connects and says hello. Fails before anything is measured.
+  virtual Result<void> start(const Needs& needs) = 0;
+  virtual Capabilities capabilities() const = 0;
+  virtual ServerInfo server() const = 0;
+  virtual Result<std::unique_ptr<Session>> open() = 0;
+  virtual Result<BackendStats> stats() = 0;
+  /// Removes everything that this run wrote, and only that. No session may be in use.
+  virtual Result<void> clear() = 0;
+};
+
+}  // namespace kv

@@ -1,0 +1,63 @@
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "metrics/histogram.hpp"
+
+namespace kv {
+
+/// The phases of a request, in order; names are those of the report.
+enum class Phase { queue, lookup, transfer_in, decode, upload, prefill, download, encode, transfer_out };
+inline constexpr std::size_t kPhases = 9;
+std::string_view phase_name(Phase phase);
+
+/// Exact counts of one repetition. block_refs = hits + everything else, and for bytes:
+/// fetched + engine + unneeded + stored + unstored = payload bytes of all measured requests.
+struct Counts {
+  std::uint64_t requests = 0, block_hits = 0, block_refs = 0, token_hits = 0, input_tokens = 0, requests_with_hit = 0;
+  std::uint64_t insertions = 0;
+  std::optional<std::uint64_t> evictions;
+  std::uint64_t engine_block_hits = 0, engine_token_hits = 0, engine_requests_with_hit = 0;
+  std::uint64_t fetched_bytes = 0, stored_bytes = 0, unstored_bytes = 0;
+  std::uint64_t engine_bytes = 0;        ///< in the backend, but not fetched: the engine's own cache had it
+  std::uint64_t unneeded_bytes = 0;      ///< windows and states inside a hit, of which only the last is fetched
+  std::uint64_t stored_value_bytes = 0;  ///< what the stored payloads weigh encoded, headers included
+  std::uint64_t uploaded_bytes = 0;      ///< over all ranks
+  std::uint64_t wire_in_bytes = 0, wire_out_bytes = 0;
+  std::uint64_t failed_requests = 0, failed_ops = 0, ops = 0, corrupt_values = 0, verified_bytes = 0;
+  std::uint64_t slower_requests = 0;
+};
+
+/// One repetition of one backend x codec: exact counts, and every sample as a histogram.
+struct Repetition {
+  Counts counts;
+  Histogram ttft, ttft_baseline, store_lag;
+  Histogram speedup_millionths;  ///< per request: baseline / with cache x 10^6
+  double log_speedup_sum = 0;
+  std::array<Histogram, kPhases> phases;
+  double busy_s = 0;   ///< on-clock time summed over workers (modelled phases not included)
+  double store_s = 0;  ///< of it: download, encode, transfer_out
+  double fetch_s = 0;  ///< transfer_in + decode
+  double wall_s = 0;   ///< elapsed, off-clock work included
+  bool interrupted = false;
+};
+
+/// One row of `.runs[]`.
+struct RunResult {
+  std::string backend, codec;
+  ServerInfo server;
+  Capabilities capabilities;
+  bool scaled = false;
+  std::uint32_t workers = 1;
+  std::optional<Bytes> engine_cache;  ///< null: off
+  std::string prefill_provenance, prefill_device, upload_provenance;
+  std::vector<Repetition> repetitions;
+  std::vector<std::string> error_examples;  ///< the first few, keys named
+  std::vector<std::string> warnings;
+  std::optional<std::string> skipped;  ///< why this row could not run at all (the others go on)
+};
+
+}  // namespace kv

@@ -1,0 +1,73 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/units.hpp"
+
+namespace kv {
+
+/// The name of a block and of everything before it, as the trace gives it.
+using BlockId = std::uint64_t;
+/// The same block as an index 0 <= id < Workload::unique_blocks(), in order of first appearance.
+using DenseId = std::uint32_t;
+
+/// One prompt. `blocks` names its blocks from the first on; the last may be shorter than the block size.
+struct Request {
+  Duration at;   ///< arrival, from the start of the trace
+  Tokens input;  ///< prompt length, at least 1
+  Tokens output;
+  std::span<const DenseId> blocks;
+};
+
+/// A whole workload in memory: 24 bytes a request, 4 a block reference, 8 a unique block. Immutable once built, so
+/// that any number of threads may read it.
+class Workload {
+ public:
+  Tokens block_size() const { return block_size_; }
+  std::size_t size() const { return rows_.size(); }
+  bool empty() const { return rows_.empty(); }
+  Request operator[](std::size_t index) const;
+  std::size_t unique_blocks() const { return ids_.size(); }
+  BlockId id(DenseId dense) const { return ids_[dense]; }
+
+  /// Tokens in block `index` of a request: block_size, or what is left in the last one.
+  Tokens tokens_in_block(const Request& request, std::size_t index) const;
+
+ private:
+  friend class WorkloadBuilder;
+  struct Row {
+    Duration at;
+    std::uint32_t input, output;
+    std::uint64_t first_ref;
+  };
+  Tokens block_size_;
+  std::vector<Row> rows_;
+  std::vector<DenseId> refs_;
+  std::vector<BlockId> ids_;
+};
+
+/// The only way to make a Workload. `add` copies; `ids` need not be dense.
+class WorkloadBuilder {
+ public:
+  WorkloadBuilder();
+  ~WorkloadBuilder();
+  WorkloadBuilder(WorkloadBuilder&&) noexcept;
+  WorkloadBuilder& operator=(WorkloadBuilder&&) noexcept;
+
+  void add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids);
+  Workload build(Tokens block_size) &&;
+
+ private:
+  struct State;
+  State* state_;
+};
+
+/// What `.workload` of every report says; the names are those of the report.
+struct WorkloadSummary {
+  std::uint64_t requests = 0, span_ms = 0, input_tokens = 0, output_tokens = 0;
+  std::uint64_t block_size = 0, block_refs = 0, unique_blocks = 0, max_blocks = 0, max_input_tokens = 0;
+};
+WorkloadSummary summarize(const Workload& workload);
+
+}  // namespace kv
