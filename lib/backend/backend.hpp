@@ -117,6 +117,10 @@ class Backend {
   virtual ServerInfo server() const = 0;
   virtual Result<std::unique_ptr<Session>> open() = 0;
   virtual Result<BackendStats> stats() = 0;
+  /// How a person finds this value in the backend: "kvkit:3f2a:...", or "block 17, part 0".
+  virtual std::string key_text(const Key& key, std::uint32_t part) const {
+    return "block " + std::to_string(key.block) + ", part " + std::to_string(part);
+  }
   /// Removes everything that this run wrote, and only that. No session may be in use.
   virtual Result<void> clear() = 0;
 };

@@ -22,22 +22,33 @@ struct KvOptions {
   std::string adapter, tenant_salt;
 };
 
-/// One value of a block. A block is complete when all its parts are there.
+/// One value of a block: one purpose, of one shard, of one pipeline stage. A block is complete when all its parts are
+/// there. A block is told by the tokens `before` it in the prompt (blocks in front x block size) and those in it.
 struct KvPart {
-  PayloadShape per_token;    ///< shape of a part with tokens = 1
-  std::uint64_t window = 0;  ///< 0: keeps every token of its block; else only the last `window` of them
-  Bytes fixed{};             ///< a state, independent of tokens; then per_token is unused
-  bool tail = false;         ///< needed only at the end of a prefix hit (window or state), not for every block of it
+  enum class Kind {
+    full,    ///< KV of the full-attention layers for every token of the block: a hit fetches it for all its blocks
+    window,  ///< KV of the sliding layers: a hit fetches it for its last tail_blocks() blocks only
+    state,   ///< state of the linear layers at the block's end: a hit fetches it for its last block only
+  };
+  Kind kind = Kind::full;
+  PayloadShape per_token;  ///< shape of one token; of a state: the whole state (tokens = 1)
+  /// window: 0: holds the block's own tokens (window > block size: neighbours share one window). Else it holds the
+  /// last `window` tokens of the prompt up to the block's end, even where the block itself has fewer, so that the
+  /// block alone is enough to resume behind it.
+  std::uint64_t window = 0;
   std::uint32_t upload_copies = 1;  ///< ranks that need these bytes in their own memory
 
-  PayloadShape shape(Tokens in_block) const;
-  Bytes bytes(Tokens in_block) const { return shape(in_block).bytes(); }
+  bool tail() const { return kind != Kind::full; }
+  std::uint64_t tokens(Tokens before, Tokens in_block) const;
+  PayloadShape shape(Tokens before, Tokens in_block) const;
+  Bytes bytes(Tokens before, Tokens in_block) const { return shape(before, in_block).bytes(); }
 };
 
-/// What the blocks of one model weigh, by purpose.
+/// What the blocks of one model weigh, by purpose. Immutable once made: any number of threads may read it.
+/// docs/models.md has the formulas and worked examples.
 class KvGeometry {
  public:
-  /// Fails (bad_input) if tp, pp or bytes_per_token do not fit the model.
+  /// Fails (bad_input) if tp, pp, bytes_per_token or block_size do not fit the model.
   static Result<KvGeometry> make(const Model& model, const KvOptions& options, Tokens block_size);
 
   const std::vector<KvPart>& parts() const { return parts_; }
@@ -45,28 +56,44 @@ class KvGeometry {
   bool scaled() const { return scaled_; }
   Dtype dtype() const { return dtype_; }
 
-  /// Bytes of all parts of a block of `tokens` tokens: what storing it as a resumable block takes.
-  Bytes stored(Tokens tokens) const;
-  /// Blocks at the end of a hit whose tail parts are needed: ceil(window / block size), at least 1 if there is a tail.
-  std::uint64_t tail_blocks() const { return tail_blocks_; }
-  /// For a prefix of n tokens: what is stored over its blocks, what a hit on all of it fetches (payload bytes on the
-  /// wire), what is copied to the ranks' memories in all.
+  /// Bytes of all parts of a block: what storing it as a resumable block takes.
+  Bytes stored(Tokens before, Tokens in_block) const;
+  /// The most that any block, and any single part of one, can weigh.
+  Bytes max_block() const;
+  Bytes max_part() const;
+  /// Blocks at the end of a hit on n tokens whose `part` is needed: all of them (full), the last one (state, or a
+  /// window that fits a block), else as many as hold the last min(n, window) tokens.
+  std::uint64_t needed_blocks(const KvPart& part, Tokens n) const;
+
+  /// For a prefix of n tokens, stored over its ceil(n / block size) blocks.
   Bytes stored_prefix(Tokens n) const;
+  /// What a hit on all n tokens needs: full-attention KV of n tokens, the last min(n, window) tokens of the sliding
+  /// layers, one state.
   Bytes fetched_prefix(Tokens n) const;
+  /// What a hit on n tokens moves when parts travel whole (as in replay): fetched_prefix, and where window > block
+  /// size up to a block more of the sliding layers, because the window may begin within a block.
+  Bytes moved_prefix(Tokens n) const;
+  /// fetched_prefix copied to the ranks' memories: counts every rank that needs the bytes.
   Bytes uploaded_prefix(Tokens n) const;
-  /// 2 x layers x kv_heads x head_dim x bytes, or MLA's layers x (rank + rope) x bytes; unsharded and unscaled.
+
+  /// 2 x layers x kv_heads x head_dim x bytes, or MLA's layers x (rank + rope) x bytes, as if every layer that keeps
+  /// KV kept all of it (linear layers keep none); without shards, copies, quantization scales and scaling.
   Bytes nominal_per_token() const { return nominal_per_token_; }
-  /// Real (unscaled, unreplicated) KV bytes that one rank group's HBM holds for a full block.
+  /// Real bytes that one rank group's HBM holds for a full resumable block: unscaled, every copy counted.
   Bytes engine_block() const { return engine_block_; }
+  /// Names everything that makes two caches' bytes incompatible; part of every key.
   std::uint64_t fingerprint() const { return fingerprint_; }
+  /// The canonical text that was hashed, for diagnosis.
+  const std::string& fingerprint_text() const { return fingerprint_text_; }
 
  private:
   std::vector<KvPart> parts_;
   Tokens block_size_;
   bool scaled_ = false;
   Dtype dtype_ = Dtype::bf16;
-  std::uint64_t tail_blocks_ = 0, fingerprint_ = 0;
+  std::uint64_t window_ = 0, fingerprint_ = 0;
   Bytes nominal_per_token_, engine_block_;
+  std::string fingerprint_text_;
 };
 
 }  // namespace kv

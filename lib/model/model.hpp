@@ -7,12 +7,14 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "model/dtype.hpp"
 
 namespace kv {
 
 /// Multi-head latent attention (DeepSeek-V2 2024): one latent of rank + rope elements per token and layer, no heads.
 struct Mla {
-  std::uint32_t kv_lora_rank = 0, rope_dim = 0;
+  std::uint32_t kv_lora_rank = 0, rope_dim = 0;  ///< what is cached
+  std::uint32_t qk_nope_dim = 0, v_dim = 0;      ///< per head, when computing: scores take nope + rope, values v
 };
 
 /// A transformer as far as its KV cache and its prefill cost need it.
@@ -25,8 +27,10 @@ struct Model {
   std::uint32_t window = 0;
   std::uint32_t linear_layers = 0;  ///< of `layers`: constant state instead of KV
   Bytes linear_state{};             ///< of all linear layers together, at one point of the sequence
-  std::string rope_scaling;         ///< canonical text of the scaling parameters; part of the key's fingerprint
-  std::string source;               ///< where the figures were read, with date; "unverified" where from memory
+  Dtype linear_state_dtype = Dtype::fp32;
+  std::uint32_t linear_heads = 0;  ///< over which tensor parallelism splits the state
+  std::string rope_scaling;        ///< canonical text of the scaling parameters; part of the key's fingerprint
+  std::string source;              ///< where the figures were read, with date; "unverified" where from memory
 
   std::uint32_t full_layers() const { return layers - sliding_layers - linear_layers; }
 };

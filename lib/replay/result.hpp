@@ -29,6 +29,9 @@ struct Counts {
   std::uint64_t wire_in_bytes = 0, wire_out_bytes = 0;
   std::uint64_t failed_requests = 0, failed_ops = 0, ops = 0, corrupt_values = 0, verified_bytes = 0;
   std::uint64_t slower_requests = 0;
+
+  /// Sums what workers count; insertions, evictions and wire bytes are the backend's and stay as they are.
+  void add(const Counts& other);
 };
 
 /// One repetition of one backend x codec: exact counts, and every sample as a histogram.
@@ -43,6 +46,9 @@ struct Repetition {
   double fetch_s = 0;  ///< transfer_in + decode
   double wall_s = 0;   ///< elapsed, off-clock work included
   bool interrupted = false;
+
+  /// Adds another worker's share of the same repetition; wall_s and the backend's counts are not summed.
+  void merge(const Repetition& other);
 };
 
 /// One row of `.runs[]`.

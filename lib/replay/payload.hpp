@@ -1,0 +1,43 @@
+#pragma once
+#include <span>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "codec/codec.hpp"
+#include "model/payload_shape.hpp"
+
+namespace kv {
+
+/// Makes the payload of any block from its key alone, so that any process can check what it reads back.
+///
+/// It looks like KV: normal values with a scale per channel, and in K a few channels that are an order of magnitude
+/// larger (outliers as reported by KIVI, Liu et al. 2024, and KVQuant, Hooper et al. 2024); sign, exponent and upper
+/// mantissa come from a tile of such rows, the low half of the mantissa is random per element, as it is in real KV.
+/// So neither repeats nor zeros flatter a compressor. No NaN or infinity is made.
+/// Immutable after construction: workers share one.
+class PayloadSource {
+ public:
+  /// `shapes`: of every part that will be asked for (tokens do not matter).
+  explicit PayloadSource(std::span<const PayloadShape> shapes);
+
+  /// payload.size() == shape.bytes().
+  void fill(const Key& key, std::uint32_t part, const PayloadShape& shape, std::span<std::byte> payload) const;
+  /// Whether `payload` is what fill() would make, within the codec's tolerance. `scratch` is reused between calls.
+  bool verify(const Key& key, std::uint32_t part, const PayloadShape& shape, std::span<const std::byte> payload,
+              const Tolerance& tolerance, std::vector<std::byte>& scratch) const;
+
+ private:
+  struct Tile {
+    Dtype dtype;
+    std::uint64_t channels;
+    bool keys;  // with K's outlier channels
+    std::vector<std::byte> bytes;
+  };
+  const Tile& tile(const PayloadShape& shape, std::uint32_t plane) const;
+  void add_tile(const PayloadShape& shape, bool keys);
+  void fill_region(const Tile& tile, std::uint64_t seed, std::span<std::byte> region) const;
+
+  std::vector<Tile> tiles_;
+};
+
+}  // namespace kv

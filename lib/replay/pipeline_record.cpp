@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <cmath>
+
+#include "replay/pipeline.hpp"
+
+namespace kv {
+
+/// Puts every block into exactly one class, so that the bytes of the classes add up to the request's payload.
+void Pipeline::count_blocks(std::uint32_t engine_blocks) {
+  const std::size_t hit_begin = std::min<std::size_t>(engine_blocks, lease_.leading);
+  std::uint64_t fetched_parts = 0, hit_payload = 0;
+  const auto& parts = plan_.geometry->parts();
+  const Tokens n = std::min(before(hit_end_), request_.input);
+  for (std::size_t i = 0; i < request_.blocks.size(); ++i) {
+    const std::uint64_t bytes = payload_bytes(i).count();
+    if (i < hit_begin) {
+      delta_.engine_bytes += bytes;
+    } else if (i >= engine_blocks && i < hit_end_) {
+      hit_payload += bytes;
+      for (const KvPart& part : parts) {
+        if (i + plan_.geometry->needed_blocks(part, n) >= hit_end_) {
+          fetched_parts += part.bytes(before(i), in_block(i)).count();
+        }
+      }
+    } else if (accepted_[i] && missing_[i] == 0) {
+      delta_.stored_bytes += bytes;
+    } else {
+      delta_.unstored_bytes += bytes;
+    }
+  }
+  delta_.fetched_bytes = fetched_parts;
+  delta_.unneeded_bytes = hit_payload - fetched_parts;
+}
+
+void Pipeline::record(std::uint32_t engine_blocks) {
+  count_blocks(engine_blocks);
+  const Tokens engine_cached = std::min(before(engine_blocks), request_.input);
+  const Tokens cached = std::min(before(hit_end_), request_.input);
+  Counts& c = delta_;
+  c.requests = 1;
+  c.block_refs = request_.blocks.size();
+  c.input_tokens = request_.input.count();
+  c.block_hits = hit_end_ - engine_blocks;
+  c.token_hits = (cached - engine_cached).count();
+  c.requests_with_hit = c.block_hits != 0;
+  c.engine_block_hits = engine_blocks;
+  c.engine_token_hits = engine_cached.count();
+  c.engine_requests_with_hit = engine_blocks != 0;
+  record_times(cached, engine_cached);
+  recorded_.counts.add(delta_);
+}
+
+void Pipeline::record_times(Tokens cached, Tokens engine_cached) {
+  const auto prefill = [&](Tokens have) {
+    const Tokens reusable = std::min(have, request_.input - Tokens(1));  // one token at least is computed
+    return plan_.prefill->cost(reusable, request_.input - reusable);
+  };
+  spent(Phase::prefill) = prefill(cached);
+  happened(Phase::prefill);
+  happened(Phase::queue);
+
+  const Duration transfer = spent(Phase::transfer_in) + spent(Phase::decode);
+  const Duration ttft =
+      spent(Phase::queue) + spent(Phase::lookup) + transfer + spent(Phase::upload) + spent(Phase::prefill);
+  const Duration baseline = spent(Phase::queue) + prefill(engine_cached);
+  recorded_.ttft.record(ttft);
+  recorded_.ttft_baseline.record(baseline);
+  const double ratio = seconds(baseline) / seconds(std::max(ttft, Duration(1)));
+  recorded_.speedup_millionths.record(static_cast<std::uint64_t>(ratio * 1e6));
+  recorded_.log_speedup_sum += std::log(ratio);
+  if (ttft > baseline) ++delta_.slower_requests;
+
+  const Duration measured_store = spent(Phase::encode) + spent(Phase::transfer_out);
+  if (!items_.empty() && std::count(accepted_.begin(), accepted_.end(), true) != 0) {
+    recorded_.store_lag.record(measured_store + spent(Phase::download));
+  }
+  for (std::size_t p = 0; p < kPhases; ++p) {
+    if (happened_[p]) recorded_.phases[p].record(spent_[p]);
+  }
+  recorded_.fetch_s += seconds(transfer);
+  recorded_.store_s += seconds(measured_store);
+  recorded_.busy_s += seconds(spent(Phase::lookup) + transfer + measured_store);
+}
+
+}  // namespace kv

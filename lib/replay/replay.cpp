@@ -1,0 +1,135 @@
+#include "replay/replay.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "replay/engine_cache.hpp"
+#include "replay/pipeline.hpp"
+
+namespace kv {
+namespace {
+
+struct Worker {
+  std::unique_ptr<Session> session;
+  std::unique_ptr<Pipeline> pipeline;
+};
+
+/// Everything that stays the same over the repetitions of one replay.
+struct Run {
+  Backend& backend;
+  const ReplayPlan& plan;
+  ReplayControl& control;
+  PayloadSource payloads;
+  std::vector<std::uint32_t> engine;
+};
+
+Result<std::vector<Worker>> open_workers(Run& run) {
+  std::vector<Worker> workers(run.plan.workers);
+  for (Worker& worker : workers) {
+    auto session = run.backend.open();
+    if (!session) return error(session);
+    auto codec = run.plan.codec.make();
+    if (!codec) return error(codec);
+    worker.session = std::move(*session);
+    worker.pipeline =
+        std::make_unique<Pipeline>(run.plan, run.backend, *worker.session, std::move(*codec), run.payloads);
+  }
+  return workers;
+}
+
+/// Requests [from, to) over all workers, each taking the next one; the first worker is the caller's own thread.
+void serve_range(Run& run, std::vector<Worker>& workers, std::size_t from, std::size_t to, bool record) {
+  std::atomic<std::size_t> next = from;
+  const auto work = [&](Worker& worker) {
+    for (std::size_t i = next++; i < to && !run.control.stop; i = next++) {
+      worker.pipeline->serve(i, run.engine[i], record, run.control.stop);
+      ++run.control.requests_done;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t w = 1; w < workers.size(); ++w) threads.emplace_back(work, std::ref(workers[w]));
+  work(workers[0]);
+  for (std::thread& thread : threads) thread.join();
+}
+
+/// What the backend counted between two looks. Unknown figures stay unknown.
+void count_backend(Counts& counts, const BackendStats& before, const BackendStats& after) {
+  counts.insertions = after.insertions - before.insertions;
+  if (after.evictions && before.evictions) counts.evictions = *after.evictions - *before.evictions;
+  counts.wire_in_bytes = after.wire_in_bytes - before.wire_in_bytes;
+  counts.wire_out_bytes = after.wire_out_bytes - before.wire_out_bytes;
+}
+
+Result<Repetition> repeat_once(Run& run, RunResult& result) {
+  auto workers = open_workers(run);
+  if (!workers) return error(workers);
+  const std::size_t warmup = std::min<std::size_t>(run.plan.warmup, run.plan.workload->size());
+  serve_range(run, *workers, 0, warmup, false);
+  const auto before = run.backend.stats();
+  const auto start = std::chrono::steady_clock::now();
+  serve_range(run, *workers, warmup, run.plan.workload->size(), true);
+  Repetition out;
+  out.wall_s = seconds(std::chrono::steady_clock::now() - start);
+  for (const Worker& worker : *workers) {
+    out.merge(worker.pipeline->recorded());
+    for (const std::string& example : worker.pipeline->error_examples()) result.error_examples.push_back(example);
+  }
+  const auto after = run.backend.stats();
+  if (before && after) {
+    count_backend(out.counts, *before, *after);
+  } else {
+    result.warnings.push_back("the backend's own counters could not be read: " +
+                              (before ? after : before).error().message);
+  }
+  out.interrupted = run.control.stop;
+  return out;
+}
+
+Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
+  Needs needs;
+  needs.name_space = plan.name_space;
+  needs.parts = static_cast<std::uint32_t>(plan.geometry->parts().size());
+  needs.unique_blocks = plan.workload->unique_blocks();
+  for (const KvPart& part : plan.geometry->parts()) {
+    // A full block weighs most: a window ends at the block's end, so it is whole from the first block on at the latest.
+    const std::size_t bound = codec.bound(part.shape(plan.workload->block_size(), plan.workload->block_size()));
+    needs.max_body_bytes = std::max(needs.max_body_bytes, bound);
+    needs.max_block_bytes += bound;
+  }
+  return needs;
+}
+
+}  // namespace
+
+Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl& control) {
+  const auto codec = plan.codec.make();
+  if (!codec) return error(codec);
+  if (auto started = backend.start(needs_of(plan, **codec)); !started) return error(started);
+
+  std::vector<PayloadShape> shapes;
+  for (const KvPart& part : plan.geometry->parts()) shapes.push_back(part.per_token);
+  const Blocks engine = backend.capabilities().device_memory ? Blocks(0) : plan.engine_cache;
+  Run run{backend, plan, control, PayloadSource(shapes), engine_hits(*plan.workload, engine)};
+
+  RunResult result;
+  result.codec = plan.codec.text;
+  result.capabilities = backend.capabilities();
+  result.server = backend.server();
+  result.scaled = plan.geometry->scaled();
+  result.workers = plan.workers;
+  if (engine != Blocks(0)) result.engine_cache = plan.geometry->engine_block() * engine.count();
+  result.prefill_provenance = provenance_name(plan.prefill->provenance());
+  result.prefill_device = plan.prefill->device();
+  result.upload_provenance = result.capabilities.device_memory ? "none" : "modelled";
+  for (std::uint32_t r = 0; r < plan.repetitions && !control.stop; ++r) {
+    auto repetition = repeat_once(run, result);
+    if (!repetition) return error(repetition);
+    result.repetitions.push_back(std::move(*repetition));
+    if (const auto cleared = backend.clear(); !cleared) {
+      result.warnings.push_back("what this run stored could not be removed: " + cleared.error().message);
+    }
+  }
+  return result;
+}
+
+}  // namespace kv

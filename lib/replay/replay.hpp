@@ -1,0 +1,42 @@
+#pragma once
+#include <atomic>
+
+#include "backend/backend.hpp"
+#include "codec/codec.hpp"
+#include "model/kv_geometry.hpp"
+#include "prefill/prefill.hpp"
+#include "replay/result.hpp"
+#include "workload/workload.hpp"
+
+namespace kv {
+
+/// What to replay and how; everything that is pointed to outlives the replay and is only read.
+struct ReplayPlan {
+  const Workload* workload = nullptr;
+  const KvGeometry* geometry = nullptr;
+  const Prefill* prefill = nullptr;
+  Gpu gpu;               ///< whose links upload and download are modelled on
+  std::uint32_t tp = 1;  ///< GPUs that share a request
+  CodecSpec codec;
+  Blocks engine_cache;        ///< 0: off
+  std::uint32_t workers = 1;  ///< closed loop: each serves one request after the other
+  std::uint64_t warmup = 0;   ///< leading requests that are served but not counted
+  std::uint32_t repetitions = 1;
+  bool verify = true;
+  Bytes window = 32_MiB;  ///< of payload that a worker holds at once; at least one value
+  std::string name_space = "run";
+};
+
+/// How the caller watches and stops a replay from another thread or a signal handler.
+struct ReplayControl {
+  std::atomic<bool> stop = false;
+  std::atomic<std::uint64_t> requests_done = 0;
+};
+
+/// Starts `backend` and replays the workload against it, `repetitions` times, each on an empty name space, which is
+/// cleared again at the end. Blocks until done or stopped; a stopped replay returns what it has, flagged. Failed
+/// operations are counted, not returned: an Error means that nothing could be measured. Fills everything of the
+/// RunResult but the spec's text and the labels that only the caller knows.
+Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl& control);
+
+}  // namespace kv

@@ -1,0 +1,69 @@
+#include "replay/result.hpp"
+
+namespace kv {
+
+std::string_view phase_name(Phase phase) {
+  switch (phase) {
+    case Phase::queue:
+      return "queue";
+    case Phase::lookup:
+      return "lookup";
+    case Phase::transfer_in:
+      return "transfer_in";
+    case Phase::decode:
+      return "decode";
+    case Phase::upload:
+      return "upload";
+    case Phase::prefill:
+      return "prefill";
+    case Phase::download:
+      return "download";
+    case Phase::encode:
+      return "encode";
+    case Phase::transfer_out:
+      return "transfer_out";
+  }
+  return "?";
+}
+
+void Counts::add(const Counts& o) {
+  constexpr std::uint64_t Counts::*summed[] = {&Counts::requests,
+                                               &Counts::block_hits,
+                                               &Counts::block_refs,
+                                               &Counts::token_hits,
+                                               &Counts::input_tokens,
+                                               &Counts::requests_with_hit,
+                                               &Counts::engine_block_hits,
+                                               &Counts::engine_token_hits,
+                                               &Counts::engine_requests_with_hit,
+                                               &Counts::fetched_bytes,
+                                               &Counts::stored_bytes,
+                                               &Counts::unstored_bytes,
+                                               &Counts::engine_bytes,
+                                               &Counts::unneeded_bytes,
+                                               &Counts::stored_value_bytes,
+                                               &Counts::uploaded_bytes,
+                                               &Counts::failed_requests,
+                                               &Counts::failed_ops,
+                                               &Counts::ops,
+                                               &Counts::corrupt_values,
+                                               &Counts::verified_bytes,
+                                               &Counts::slower_requests};
+  for (const auto member : summed) this->*member += o.*member;
+}
+
+void Repetition::merge(const Repetition& o) {
+  counts.add(o.counts);
+  ttft.merge(o.ttft);
+  ttft_baseline.merge(o.ttft_baseline);
+  store_lag.merge(o.store_lag);
+  speedup_millionths.merge(o.speedup_millionths);
+  for (std::size_t p = 0; p < kPhases; ++p) phases[p].merge(o.phases[p]);
+  log_speedup_sum += o.log_speedup_sum;
+  busy_s += o.busy_s;
+  store_s += o.store_s;
+  fetch_s += o.fetch_s;
+  interrupted = interrupted || o.interrupted;
+}
+
+}  // namespace kv
