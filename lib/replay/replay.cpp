@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "backend/registry.hpp"
 #include "replay/engine_cache.hpp"
 #include "replay/pipeline.hpp"
 
@@ -63,11 +64,12 @@ void count_backend(Counts& counts, const BackendStats& before, const BackendStat
 Result<Repetition> repeat_once(Run& run, RunResult& result) {
   auto workers = open_workers(run);
   if (!workers) return error(workers);
-  const std::size_t warmup = std::min<std::size_t>(run.plan.warmup, run.plan.workload->size());
+  const std::size_t end = std::min<std::size_t>(run.plan.limit.value_or(~0ULL), run.plan.workload->size());
+  const std::size_t warmup = std::min<std::size_t>(run.plan.warmup, end);
   serve_range(run, *workers, 0, warmup, false);
   const auto before = run.backend.stats();
   const auto start = std::chrono::steady_clock::now();
-  serve_range(run, *workers, warmup, run.plan.workload->size(), true);
+  serve_range(run, *workers, warmup, end, true);
   Repetition out;
   out.wall_s = seconds(std::chrono::steady_clock::now() - start);
   for (const Worker& worker : *workers) {
@@ -100,6 +102,21 @@ Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
 }
 
 }  // namespace
+
+Result<Duration> harness_overhead(const ReplayPlan& plan, std::uint64_t requests) {
+  auto null = parse_backend("null:").and_then(make_backend);
+  if (!null) return error(null);
+  ReplayPlan alone = plan;
+  alone.workers = 1;
+  alone.warmup = 0;
+  alone.repetitions = 1;
+  alone.limit = requests;
+  ReplayControl control;
+  const auto result = replay(**null, alone, control);
+  if (!result) return error(result);
+  const Repetition& only = result->repetitions.front();
+  return from_seconds(only.wall_s / static_cast<double>(std::max<std::uint64_t>(only.counts.requests, 1)));
+}
 
 Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl& control) {
   const auto codec = plan.codec.make();

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <optional>
 
 #include "backend/backend.hpp"
 #include "codec/codec.hpp"
@@ -22,6 +23,7 @@ struct ReplayPlan {
   std::uint32_t workers = 1;  ///< closed loop: each serves one request after the other
   std::uint64_t warmup = 0;   ///< leading requests that are served but not counted
   std::uint32_t repetitions = 1;
+  std::optional<std::uint64_t> limit;  ///< stop after this many requests
   bool verify = true;
   Bytes window = 32_MiB;  ///< of payload that a worker holds at once; at least one value
   std::string name_space = "run";
@@ -32,6 +34,9 @@ struct ReplayControl {
   std::atomic<bool> stop = false;
   std::atomic<std::uint64_t> requests_done = 0;
 };
+
+/// What the replay itself costs per request: wall time on null:, over at most `requests` of them.
+Result<Duration> harness_overhead(const ReplayPlan& plan, std::uint64_t requests);
 
 /// Starts `backend` and replays the workload against it, `repetitions` times, each on an empty name space, which is
 /// cleared again at the end. Blocks until done or stopped; a stopped replay returns what it has, flagged. Failed

@@ -1,0 +1,169 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "metrics/machine.hpp"
+#include "report/report.hpp"
+#include "run_setup.hpp"
+#include "watch.hpp"
+
+namespace kvbench {
+namespace {
+
+constexpr std::uint64_t kOverheadRequests = 2000;
+constexpr std::chrono::milliseconds kLimitsBudget{450};
+
+/// Every option with the value that was in effect, from the option table itself.
+kv::Json config_of(const CLI::App& command) {
+  kv::Json out = kv::Json::object();
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name(false, false);
+    if (name == "--help" || option->get_envname() == "KVKIT_TENANT_SALT") continue;
+    std::string key = option->get_single_name();
+    const auto& given = option->results();
+    if (given.size() > 1) {
+      out[key] = given;
+    } else if (given.size() == 1) {
+      out[key] = given.front();
+    } else if (!option->get_default_str().empty()) {
+      out[key] = option->get_default_str();
+    } else {
+      out[key] = nullptr;
+    }
+  }
+  return out;
+}
+
+kv::Json resolved(const RunSetup& s) {
+  return {{"model", s.model.name},
+          {"kv_bytes_per_token", s.geometry->nominal_per_token().count()},
+          {"stored_bytes_per_block", s.geometry->max_block().count()},
+          {"values_per_block", s.geometry->parts().size()},
+          {"scaled", s.geometry->scaled()},
+          {"key_fingerprint", fmt::format("{:016x}", s.geometry->fingerprint())},
+          {"gpu", s.gpu.name},
+          {"gpus", s.tp},
+          {"prefill", s.prefill->device()},
+          {"prefill_provenance", std::string(kv::provenance_name(s.prefill->provenance()))},
+          {"engine_cache_blocks", s.engine_cache.count()},
+          {"engine_cache_bytes", (s.geometry->engine_block() * s.engine_cache.count()).count()},
+          {"workers", s.workers}};
+}
+
+kv::Json workload_notes(const RunSetup& s) {
+  kv::Json out = {{"lines", s.notes.lines}, {"bad_lines", s.notes.bad_lines}};
+  if (s.sample_error) {
+    const kv::SampleError& e = *s.sample_error;
+    out["sample_error"] = {{"requests_share", e.requests_share},
+                           {"input_tokens_share", e.input_tokens_share},
+                           {"block_refs_share", e.block_refs_share},
+                           {"full_ideal_block_hit_rate", e.full_ideal_block_hit_rate},
+                           {"sample_ideal_block_hit_rate", e.sample_ideal_block_hit_rate}};
+  }
+  return out;
+}
+
+kv::RunResult left_out(const Target& target, const kv::CodecSpec& codec, const RunSetup& setup, std::string why) {
+  kv::RunResult row;
+  row.backend = target.spec.text;
+  row.codec = codec.text;
+  row.scaled = setup.geometry->scaled();
+  row.skipped = std::move(why);
+  return row;
+}
+
+struct Outcome {
+  std::vector<kv::RunResult> rows;
+  int exit_code = 0;
+};
+
+/// A backend that cannot start leaves a row that says so; the others go on.
+void run_row(const Target& target, const kv::CodecSpec& codec, const RunSetup& setup, const RunOptions& options,
+             kv::ReplayControl& control, Outcome& out) {
+  if (target.unavailable) {
+    out.rows.push_back(left_out(target, codec, setup, *target.unavailable));
+    return;
+  }
+  auto backend = kv::make_backend(target.spec);
+  auto row = backend ? kv::replay(**backend, plan_of(setup, options, codec), control)
+                     : kv::Result<kv::RunResult>(kv::error(backend));
+  if (!row) {
+    out.exit_code = std::max(out.exit_code, fail(row.error()));
+    out.rows.push_back(left_out(target, codec, setup, row.error().message));
+    return;
+  }
+  row->backend = target.spec.text;
+  for (const kv::Repetition& repetition : row->repetitions) {
+    const kv::Counts& c = repetition.counts;
+    if (c.failed_requests + c.failed_ops + c.corrupt_values != 0) out.exit_code = std::max(out.exit_code, 1);
+  }
+  for (const std::string& example : row->error_examples) fmt::print(stderr, "kvbench: {}: {}\n", row->backend, example);
+  out.rows.push_back(std::move(*row));
+}
+
+Outcome run_all(const RunSetup& setup, const RunOptions& options, kv::ReplayControl& control) {
+  Outcome out;
+  const auto overhead = kv::harness_overhead(plan_of(setup, options, setup.codecs.front()), kOverheadRequests);
+  const std::uint64_t rows = setup.targets.size() * setup.codecs.size() * options.repetitions;
+  const Watch watch(control, rows * setup.workload.size());
+  for (const Target& target : setup.targets) {
+    for (const kv::CodecSpec& codec : setup.codecs) {
+      if (control.stop) {
+        out.rows.push_back(left_out(target, codec, setup, "interrupted before it began"));
+        continue;
+      }
+      run_row(target, codec, setup, options, control, out);
+    }
+  }
+  for (kv::RunResult& row : out.rows) {
+    if (overhead) row.harness_overhead_ns_per_request = static_cast<double>(overhead->count());
+  }
+  return out;
+}
+
+int run(const CLI::App& command, const RunOptions& options) {
+  const auto format = kv::parse_format(options.format);
+  if (!format) return fail(format.error());
+  const auto setup = set_up(options);
+  if (!setup) return fail(setup.error());
+
+  kv::ReportContext context;
+  context.started_at = std::chrono::system_clock::now();
+  context.config = config_of(command);
+  context.config["resolved"] = resolved(*setup);
+  context.workload = kv::summarize(setup->workload);
+  context.workload_path = options.workload;
+  context.workload_extra = workload_notes(*setup);
+  context.warnings = setup->warnings;
+  context.machine = kv::describe_machine();
+  context.limits = kv::measure_limits(kLimitsBudget);
+
+  kv::ReplayControl control;
+  Outcome outcome = run_all(*setup, options, control);
+  context.interrupted = control.stop;
+  if (control.stop) outcome.exit_code = 130;
+
+  const kv::Json report = kv::make_report(context, outcome.rows);
+  if (!options.output.empty()) {
+    if (const auto written = write_output(kv::render(report, kv::Format::json), options.output); !written) {
+      outcome.exit_code = std::max(outcome.exit_code, fail(written.error()));
+    }
+  }
+  if (const auto written = write_output(kv::render(report, *format, terminal_style()), ""); !written) {
+    outcome.exit_code = std::max(outcome.exit_code, fail(written.error()));
+  }
+  return outcome.exit_code;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* command = app.add_subcommand("run", "Replay a workload against one or more backends and report");
+  add_run_options(*command, *options);
+  command->callback([command, options, &exit_code] { exit_code = run(*command, *options); });
+}
+
+}  // namespace kvbench

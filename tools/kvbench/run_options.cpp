@@ -1,0 +1,113 @@
+#include "run_options.hpp"
+
+namespace kvbench {
+namespace {
+
+void add_workload_options(CLI::App& command, RunOptions& o) {
+  const std::string group = "Workload";
+  command.add_option("--block-size", o.block_size, "Tokens per block; inferred from the trace if not given")
+      ->check(CLI::Range(1U, 1U << 24))
+      ->group(group);
+  command.add_flag("--lenient", o.lenient, "Skip and count bad lines instead of failing at the first")->group(group);
+  command.add_option("--sample", o.sample, "Share of whole prefix trees to keep, as 0.1 or 10%")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--skip", o.skip, "Leave out this many requests at the start")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--requests", o.requests, "Keep this many requests")->group(group);
+  command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str()->group(group);
+}
+
+void add_model_options(CLI::App& command, RunOptions& o) {
+  const std::string group = "Model and KV";
+  command.add_option("--model", o.model, "Catalogue name or a Hugging Face config.json (see: kvbench list models)")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--kv-dtype", o.kv_dtype, "Element type of the KV cache: fp32, bf16, fp16, fp8_e4m3, int8")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--tp", o.tp, "Tensor-parallel ranks; default: the smallest power of two that fits the model")
+      ->check(CLI::Range(1U, 1024U))
+      ->group(group);
+  command.add_option("--pp", o.pp, "Pipeline-parallel stages")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--kv-replication", o.replication, "Equal copies of heads on several ranks: stored once or by each")
+      ->check(CLI::IsMember({"dedup", "naive"}))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--bytes-per-token", o.bytes_per_token,
+                  "Scale payloads down, so that a whole trace fits a small machine; labelled scaled")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
+      ->group(group);
+  command.add_option("--adapter", o.adapter, "LoRA adapter; becomes part of every key")->group(group);
+  command.add_option("--tenant-salt", o.tenant_salt, "Isolates tenants; becomes part of every key")
+      ->envname("KVKIT_TENANT_SALT")
+      ->group(group);
+}
+
+void add_engine_options(CLI::App& command, RunOptions& o) {
+  const std::string group = "Engine";
+  command.add_option("--gpu", o.gpu, "GPU that prefill is modelled on (see: kvbench list gpus)")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--prefill", o.prefill, "Source of prefill times (see: kvbench list prefills)")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--utilisation", o.utilisation, "Share of the GPU's bf16 peak in prefill; default: the catalogue's")
+      ->check(CLI::Range(0.001, 1.0))
+      ->group(group);
+  command
+      .add_option("--engine-cache", o.engine_cache,
+                  "The engine's own prefix cache in HBM: auto (what the GPU leaves), off, or a size like 20GiB")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_measure_options(CLI::App& command, RunOptions& o) {
+  const std::string group = "Measurement";
+  command.add_option("--mode", o.mode, "closed:N = N workers, each serving one request after the other")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--warmup", o.warmup, "Leading requests that are served but not counted")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--repetitions", o.repetitions, "Times to repeat, each on an empty name space")
+      ->check(CLI::Range(1U, 100000U))
+      ->capture_default_str()
+      ->group(group);
+  command.add_flag("--no-verify", o.no_verify, "Do not compare fetched bytes with what was stored")->group(group);
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& command, RunOptions& o) {
+  command.add_option("workload", o.workload, "Mooncake-format JSONL; .gz and .zst too, - for stdin")->required();
+  command
+      .add_option("--backend", o.backends,
+                  "Where values live, as a SPEC (see: kvbench list backends); repeat to compare. "
+                  "Default: null:, local: and spawn+redis:")
+      ->allow_extra_args(false);
+  command.add_option("--codec", o.codecs, "Payload <-> stored value (see: kvbench list codecs); repeat to compare")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  command.add_option("--format", o.format, "table, json, csv or markdown")->capture_default_str();
+  command.add_option("-o,--output", o.output, "Also write the report as JSON to this file");
+  add_workload_options(command, o);
+  add_model_options(command, o);
+  add_engine_options(command, o);
+  add_measure_options(command, o);
+  command.footer(
+      "Examples:\n"
+      "  kvbench run workloads/chat.jsonl                       compare null:, local: and a private Redis\n"
+      "  kvbench run trace.jsonl.zst --backend redis://cache.internal:6379 --model llama-3.1-70b --gpu h100\n"
+      "  kvbench run trace.jsonl --backend 'local:?capacity=8GiB' --bytes-per-token 64 --format json -o run.json\n"
+      "Passwords come from KVKIT_REDIS_PASSWORD, never from the command line.");
+}
+
+}  // namespace kvbench

@@ -1,0 +1,191 @@
+#include "run_setup.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "metrics/machine.hpp"
+
+namespace kvbench {
+namespace {
+
+using kv::Bytes;
+using kv::Code;
+using kv::Result;
+
+tl::unexpected<kv::Error> in_option(const char* option, const kv::Error& e) {
+  return kv::error(e.code, fmt::format("{}: {}", option, e.message), e.hint);
+}
+
+Result<std::uint32_t> parse_mode(const std::string& mode) {
+  constexpr std::string_view closed = "closed:";
+  if (mode.rfind(closed, 0) == 0) {
+    const auto workers = kv::parse_count(std::string_view(mode).substr(closed.size()));
+    if (workers && *workers >= 1 && *workers <= 1024) return static_cast<std::uint32_t>(*workers);
+  }
+  return kv::error(Code::bad_input, fmt::format("--mode: '{}' is not a mode", mode),
+                   "write closed:N with N from 1 to 1024");
+}
+
+Result<void> load_workload(const RunOptions& o, RunSetup& setup) {
+  kv::ReadOptions read;
+  read.lenient = o.lenient;
+  if (o.block_size) read.block_size = kv::Tokens(*o.block_size);
+  auto workload = kv::read_workload(o.workload, read, setup.notes);
+  if (!workload) return kv::error(workload);
+  const auto share = kv::parse_ratio(o.sample);
+  if (!share) return in_option("--sample", share.error());
+  auto selected = kv::select(std::move(*workload), {*share, o.seed, o.skip, o.requests});
+  if (!selected) return kv::error(selected);
+  setup.workload = std::move(selected->workload);
+  setup.sample_error = selected->sample_error;
+  if (setup.notes.bad_lines != 0) {
+    setup.warnings.push_back(
+        fmt::format("{} bad lines were skipped, the first: {}", setup.notes.bad_lines,
+                    setup.notes.first_bad.empty() ? std::string("?") : setup.notes.first_bad.front()));
+  }
+  if (o.warmup >= setup.workload.size()) {
+    return kv::error(
+        Code::bad_input,
+        fmt::format("--warmup {} leaves nothing to measure of {} requests", o.warmup, setup.workload.size()),
+        "lower --warmup or keep more --requests");
+  }
+  return {};
+}
+
+Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
+  auto model = kv::find_model(o.model);
+  if (!model) return in_option("--model", model.error());
+  auto gpu = kv::find_gpu(o.gpu);
+  if (!gpu) return in_option("--gpu", gpu.error());
+  setup.model = std::move(*model);
+  setup.gpu = std::move(*gpu);
+  if (o.tp) {
+    setup.tp = *o.tp;
+  } else {
+    const auto tp = kv::smallest_tp(setup.model, setup.gpu);
+    if (!tp) return kv::error(tp);
+    setup.tp = *tp;
+  }
+  const auto rows = kv::prefills();
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const kv::PrefillRow& r) { return r.name == o.prefill; });
+  if (row == rows.end()) {
+    return kv::error(Code::bad_input, fmt::format("--prefill: unknown source '{}'", o.prefill),
+                     "see: kvbench list prefills");
+  }
+  auto prefill = row->make({setup.model, setup.gpu, setup.tp, o.utilisation.value_or(0)});
+  if (!prefill) return kv::error(prefill);
+  setup.prefill = std::move(*prefill);
+  return {};
+}
+
+/// A block whose payload would take more than a quarter of the memory cannot be replayed at real size.
+void scale_to_memory(kv::KvOptions& options, const RunSetup& setup) {
+  const auto real = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
+  const Bytes quarter = kv::machine_memory() / 4;
+  if (options.bytes_per_token || !real || real->max_block() <= quarter) return;
+  // A power of two of bytes per token divides over any sensible number of shards.
+  std::uint64_t scaled = 1;
+  while (Bytes(scaled * 2) * setup.workload.block_size().count() <= quarter / 16) scaled *= 2;
+  options.bytes_per_token = scaled;
+}
+
+Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
+  const auto dtype = kv::dtype_from_name(o.kv_dtype);
+  if (!dtype) {
+    std::string known;
+    for (const kv::Dtype d : kv::all_dtypes()) known += (known.empty() ? "" : ", ") + std::string(kv::dtype_name(d));
+    return kv::error(Code::bad_input, fmt::format("--kv-dtype: unknown type '{}'", o.kv_dtype), "known: " + known);
+  }
+  kv::KvOptions options;
+  options.dtype = *dtype;
+  options.tp = setup.tp;
+  options.pp = o.pp;
+  options.replication = o.replication == "naive" ? kv::KvReplication::naive : kv::KvReplication::dedup;
+  options.bytes_per_token = o.bytes_per_token;
+  options.adapter = o.adapter;
+  options.tenant_salt = o.tenant_salt;
+  scale_to_memory(options, setup);
+  if (options.bytes_per_token != o.bytes_per_token) {
+    setup.warnings.push_back(
+        fmt::format("one block's payload would exceed a quarter of the memory: scaled to {} bytes per token",
+                    *options.bytes_per_token));
+  }
+  auto geometry = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
+  if (!geometry) return kv::error(geometry);
+  setup.geometry = std::move(*geometry);
+
+  Bytes engine;
+  if (o.engine_cache == "auto") {
+    engine = kv::engine_cache_bytes(setup.model, setup.gpu, setup.tp);
+  } else if (o.engine_cache != "off") {
+    const auto size = kv::parse_bytes(o.engine_cache);
+    if (!size)
+      return kv::error(size.error().code, "--engine-cache: " + size.error().message, "auto, off or a size like 20GiB");
+    engine = *size;
+  }
+  setup.engine_cache = kv::Blocks(engine / setup.geometry->engine_block());
+  return {};
+}
+
+Result<void> find_targets(const RunOptions& o, RunSetup& setup) {
+  std::vector<std::string> texts = o.backends;
+  const bool defaults = texts.empty();
+  if (defaults) texts = {"null:", "local:", "spawn+redis:"};
+  for (const std::string& text : texts) {
+    auto spec = kv::parse_backend(text);
+    if (!spec) return in_option("--backend", spec.error());
+    // Made once to check its options before anything is measured.
+    if (auto made = kv::make_backend(*spec); !made) {
+      if (!defaults || made.error().code != Code::unavailable) return in_option("--backend", made.error());
+      setup.targets.push_back({std::move(*spec), made.error().message + "; " + made.error().hint});
+      continue;
+    }
+    setup.targets.push_back({std::move(*spec), std::nullopt});
+  }
+  for (const std::string& text : o.codecs) {
+    auto codec = kv::parse_codec(text);
+    if (!codec) return in_option("--codec", codec.error());
+    setup.codecs.push_back(std::move(*codec));
+  }
+  return {};
+}
+
+std::string unique_name() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}", device(), device());
+}
+
+}  // namespace
+
+Result<RunSetup> set_up(const RunOptions& options) {
+  RunSetup setup;
+  const auto workers = parse_mode(options.mode);
+  if (!workers) return kv::error(workers);
+  setup.workers = *workers;
+  if (auto ok = find_targets(options, setup); !ok) return kv::error(ok);
+  if (auto ok = find_engine(options, setup); !ok) return kv::error(ok);
+  if (auto ok = load_workload(options, setup); !ok) return kv::error(ok);
+  if (auto ok = lay_out(options, setup); !ok) return kv::error(ok);
+  return setup;
+}
+
+kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const kv::CodecSpec& codec) {
+  kv::ReplayPlan plan;
+  plan.workload = &setup.workload;
+  plan.geometry = &*setup.geometry;
+  plan.prefill = setup.prefill.get();
+  plan.gpu = setup.gpu;
+  plan.tp = setup.tp;
+  plan.codec = codec;
+  plan.engine_cache = setup.engine_cache;
+  plan.workers = setup.workers;
+  plan.warmup = options.warmup;
+  plan.repetitions = options.repetitions;
+  plan.verify = !options.no_verify;
+  plan.name_space = unique_name();
+  return plan;
+}
+
+}  // namespace kvbench

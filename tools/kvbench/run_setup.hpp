@@ -1,0 +1,36 @@
+#pragma once
+#include "backend/registry.hpp"
+#include "replay/replay.hpp"
+#include "run_options.hpp"
+#include "workload/read.hpp"
+
+namespace kvbench {
+
+/// A backend to run against; `unavailable`: why a default backend is left out.
+struct Target {
+  kv::BackendSpec spec;
+  std::optional<std::string> unavailable;
+};
+
+/// Everything that `kvbench run` needs, checked before anything is measured.
+struct RunSetup {
+  kv::Workload workload;
+  kv::ReadNotes notes;
+  std::optional<kv::SampleError> sample_error;
+  kv::Model model;
+  kv::Gpu gpu;
+  std::uint32_t tp = 1;
+  std::optional<kv::KvGeometry> geometry;
+  std::unique_ptr<kv::Prefill> prefill;
+  kv::Blocks engine_cache;
+  std::vector<Target> targets;
+  std::vector<kv::CodecSpec> codecs;
+  std::uint32_t workers = 1;
+  std::vector<std::string> warnings;
+};
+kv::Result<RunSetup> set_up(const RunOptions& options);
+
+/// The plan of one row; `setup` must outlive it.
+kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const kv::CodecSpec& codec);
+
+}  // namespace kvbench
