@@ -7,6 +7,7 @@
 #include "base/version.hpp"
 #include "commands.hpp"
 #include "common.hpp"
+#include "usage.hpp"
 
 namespace {
 
