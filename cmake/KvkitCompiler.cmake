@@ -1,5 +1,8 @@
 # How our own code is compiled, as INTERFACE targets; nothing here leaks to users of the installed package.
 include_guard()
+include(CheckCXXCompilerFlag)
+include(CheckPIESupported)
+check_pie_supported()
 
 add_library(kvkit_warnings INTERFACE)
 target_compile_options(kvkit_warnings INTERFACE
@@ -11,30 +14,41 @@ if(KVKIT_WERROR)
 endif()
 
 set(KVKIT_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=: 'address,undefined' or 'thread'")
+option(KVKIT_COVERAGE "Instrument for gcov" OFF)
 add_library(kvkit_sanitizers INTERFACE)
 if(KVKIT_SANITIZE)
   target_compile_options(kvkit_sanitizers INTERFACE
-    -fsanitize=${KVKIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${KVKIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # Inlined checks make the optimiser see null where there is none.
+    -Wno-null-dereference -Wno-maybe-uninitialized -Wno-unknown-warning-option)
   target_link_options(kvkit_sanitizers INTERFACE -fsanitize=${KVKIT_SANITIZE})
 endif()
-
-option(KVKIT_COVERAGE "Instrument for gcov" OFF)
 if(KVKIT_COVERAGE)
   target_compile_options(kvkit_sanitizers INTERFACE --coverage)
   target_link_options(kvkit_sanitizers INTERFACE --coverage)
 endif()
 
 add_library(kvkit_hardening INTERFACE)
-target_compile_options(kvkit_hardening INTERFACE -fstack-protector-strong)
-target_compile_definitions(kvkit_hardening INTERFACE
-  $<$<AND:$<NOT:$<CONFIG:Debug>>,$<NOT:$<BOOL:${KVKIT_SANITIZE}>>>:_FORTIFY_SOURCE=2> _GLIBCXX_ASSERTIONS)
+foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  string(MAKE_C_IDENTIFIER "KVKIT_HAS${flag}" has_flag)
+  check_cxx_compiler_flag(${flag} ${has_flag})
+  if(${has_flag})
+    target_compile_options(kvkit_hardening INTERFACE ${flag})
+  endif()
+endforeach()
+target_compile_definitions(kvkit_hardening INTERFACE _GLIBCXX_ASSERTIONS)
+if(NOT KVKIT_SANITIZE)  # sanitizers intercept the same calls; without optimisation glibc warns that it has no effect
+  target_compile_options(kvkit_hardening INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>)
+endif()
 target_link_options(kvkit_hardening INTERFACE -Wl,-z,relro,-z,now)
 
 add_library(kvkit_build INTERFACE)
 target_link_libraries(kvkit_build INTERFACE kvkit_warnings kvkit_sanitizers kvkit_hardening)
 
-find_program(CCACHE ccache)
-if(CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+find_program(KVKIT_CCACHE ccache)
+if(KVKIT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Relative paths and no directory in the hash: every clone of the project shares what it has compiled.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${KVKIT_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
