@@ -1,0 +1,41 @@
+# Functions that every command of a session has.
+
+# redis_start [OPTION...]: a private server on $TMP/redis.sock; redis-server's own options, as --requirepass secret.
+redis_start() {
+  redis-server --port 0 --unixsocket "$TMP/redis.sock" --pidfile "$TMP/redis.pid" --dir "$TMP" --save '' \
+    --appendonly no --daemonize yes --logfile "$TMP/redis.log" "$@" >/dev/null || return 1
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ ! -S "$TMP/redis.sock" ] || return 0
+    sleep 0.1
+  done
+  echo "redis-server did not come up:" >&2
+  cat "$TMP/redis.log" >&2
+  return 1
+}
+
+redis_kill() { kill -9 "$(cat "$TMP/redis.pid")"; }
+
+# redis COMMAND...: what redis-cli says, plain.
+redis() { redis-cli -s "$TMP/redis.sock" --no-auth-warning "$@"; }
+
+# interrupt_after SECONDS COMMAND...: Ctrl-C, as a terminal would send it; the exit code is the command's.
+interrupt_after() { timeout --signal=INT --preserve-status "$@"; }
+
+# valid_report FILE: checks a report against its schema.
+valid_report() {
+  python3 - "$SCHEMA" "$1" <<'PY'
+import json, pathlib, sys
+import jsonschema
+report = json.load(open(sys.argv[2]))
+schema = json.load(open(pathlib.Path(sys.argv[1]) / (report["schema"].replace("/", "-") + ".schema.json")))
+validator = jsonschema.validators.validator_for(schema)
+validator.check_schema(schema)
+errors = sorted(validator(schema).iter_errors(report), key=lambda e: list(map(str, e.path)))
+for error in errors:
+    print("/".join(map(str, error.path)) or "(top)", error.message[:300], sep=": ", file=sys.stderr)
+sys.exit(1 if errors else 0)
+PY
+}
+
+# In documents `make TARGET` is only held to name targets that exist: the tests run inside one of them.
+make() { (cd "$SOURCE" && command make -n "$@" >/dev/null); }
