@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Formatting, clang-tidy over lib/ and tools/, scripts and links in documents:  cmake/lint.py [-j N]
+
+Needs Debian 12's clang-format-14 and clang-tidy-14, and build/release configured. A file that clang-tidy found clean
+is not looked at again until it, a header of ours that it includes, or .clang-tidy changes.
+"""
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TIDY, FORMAT = "clang-tidy-14", "clang-format-14"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kvkit-tidy"
+# Parsing LibTorch takes a minute and 2 GB a file.
+NOT_TIDIED = re.compile(r"^lib/torch/module")
+
+
+def tracked(*patterns):
+    listing = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+                             capture_output=True, text=True, check=True)
+    return [name for name in listing.stdout.splitlines() if os.path.exists(name)]
+
+
+def format_errors():
+    sources = tracked("*.cpp", "*.hpp", "*.h")
+    result = subprocess.run([FORMAT, "--dry-run", "-Werror", *sources], capture_output=True, text=True, check=False)
+    return result.stderr + ("\n  hint: make format\n" if result.returncode else "")
+
+
+def script_errors():
+    errors = []
+    for name in tracked("*.sh", ".ci/run"):
+        errors.append(subprocess.run(["bash", "-n", name], capture_output=True, text=True, check=False).stderr)
+    for name in tracked("*.py"):
+        try:
+            compile(Path(name).read_text(), name, "exec")
+        except SyntaxError as error:
+            errors.append(f"{name}:{error.lineno}: {error.msg}\n")
+    return "".join(errors)
+
+
+def link_errors():
+    """Relative links in documents that lead nowhere."""
+    errors = []
+    for name in tracked("*.md"):
+        for number, line in enumerate(Path(name).read_text().splitlines(), 1):
+            for target in re.findall(r"\]\(([^)#\s]+)", line):
+                if "://" not in target and not (Path(name).parent / target).exists():
+                    errors.append(f"{name}:{number}: no such file: {target}\n")
+    return "".join(errors)
+
+
+def digest(command, directory):
+    """Of everything of ours that clang-tidy would read for this file; None if the compiler cannot tell."""
+    compiler = shlex.split(command)
+    while compiler and not re.search(r"(\+\+|/cc|gcc|clang)$", compiler[0]):  # ccache and its settings
+        compiler.pop(0)
+    output = compiler.index("-o")
+    listing = subprocess.run([*compiler[:output], *compiler[output + 2:], "-MM"], cwd=directory, capture_output=True,
+                             text=True, check=False)
+    if listing.returncode:
+        return None
+    sha = hashlib.sha256(Path(".clang-tidy").read_bytes())
+    for name in sorted(listing.stdout.replace("\\\n", " ").split()[1:]):
+        if "/generated/" not in name:  # holds the git revision
+            sha.update((Path(directory) / name).read_bytes())
+    return sha.hexdigest()
+
+
+def tidy(entry):
+    """Diagnostics of one file, "" if clean."""
+    key = digest(entry["command"], entry["directory"])
+    clean = CACHE / (key or "")
+    if key and clean.exists():
+        return ""
+    result = subprocess.run([TIDY, "-p", "build/release", "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+                             entry["file"]], capture_output=True, text=True, check=False)
+    if result.returncode:
+        return result.stdout + result.stderr
+    if key:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        clean.touch()
+    return ""
+
+
+def tidy_errors(jobs):
+    entries = []
+    for entry in json.loads(Path("build/release/compile_commands.json").read_text()):
+        name = os.path.relpath(entry["file"])
+        if re.match(r"(lib|tools)/", name) and not NOT_TIDIED.match(name):
+            entries.append({**entry, "file": name})
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        found = list(pool.map(tidy, entries))
+    print(f"clang-tidy: {len(entries)} files, {sum(map(bool, found))} with findings")
+    return "\n".join(filter(None, found))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-j", dest="jobs", type=int, default=os.cpu_count())
+    jobs = parser.parse_args().jobs
+    for tool in (TIDY, FORMAT):
+        if not shutil.which(tool):
+            sys.exit(f"lint: {tool} is not here; another version would judge otherwise.\n"
+                     "  hint: it is Debian 12's; run `make lint` there, or let CI do it")
+    failed = []
+    for what, errors in (("formatting", format_errors()), ("scripts", script_errors()), ("links", link_errors()),
+                         ("clang-tidy", tidy_errors(jobs))):
+        if errors.strip():
+            print(errors)
+            failed.append(what)
+    print(f"lint: {'findings in ' + ', '.join(failed) if failed else 'clean'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
