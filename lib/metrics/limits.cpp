@@ -46,14 +46,11 @@ class BestSlice {
   std::optional<double> best_;
 };
 
-/// Anonymous memory in huge pages where the kernel has them: faulting small ones in would eat the budget.
 class Pages {
  public:
   explicit Pages(std::size_t size) : size_(size) {
     void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) return;
-    madvise(at, size, MADV_HUGEPAGE);
-    data_ = static_cast<char*>(at);
+    if (at != MAP_FAILED) data_ = static_cast<char*>(at);
   }
   ~Pages() {
     if (data_ != nullptr) munmap(data_, size_);
@@ -67,28 +64,27 @@ class Pages {
   char* data_ = nullptr;
 };
 
-std::size_t copy_buffer_bytes() {
-  const long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  const std::size_t wanted =
-      std::clamp<std::size_t>(2 * static_cast<std::size_t>(std::max(0L, cache)), 64 << 20, 256 << 20);
-  return std::min<std::size_t>(wanted, available_memory().count() / 16) / kPiece * kPiece;
-}
-
-std::optional<double> memory_copy_limit(TimePoint until) {
-  const std::size_t size = copy_buffer_bytes();
-  if (size < 16 * kPiece) return std::nullopt;  // would measure the cache
-  const Pages from(size), to(size);
+/// Cycles over slices, of which at least two of source and two of target (64 MiB) are touched first: more than the
+/// cache that one core has a claim to. Faulting memory in is what costs time here, so there are more only if half of
+/// the time allows.
+std::optional<double> memory_copy_limit(TimePoint start, TimePoint until) {
+  constexpr std::size_t kSlice = 16 * kPiece, kLeastSlices = 2, kMostSlices = 4;
+  if (available_memory() < Bytes(16 * kMostSlices * kSlice)) return std::nullopt;
+  const Pages from(kMostSlices * kSlice), to(kMostSlices * kSlice);
   if (from.data() == nullptr || to.data() == nullptr) return std::nullopt;
-  for (std::size_t at = 0; at < size; at += kPiece) {
-    if (now() >= until) return std::nullopt;
-    std::memset(from.data() + at, 0x5a, kPiece);
-    std::memset(to.data() + at, 0xa5, kPiece);
+  std::size_t slices = 0;
+  while (slices < kMostSlices && (slices < kLeastSlices || now() < start + (until - start) / 2)) {
+    for (std::size_t at = slices * kSlice; at < (slices + 1) * kSlice; at += kPiece) {
+      if (now() >= until) return std::nullopt;
+      std::memset(from.data() + at, 0x5a, kPiece);
+      std::memset(to.data() + at, 0xa5, kPiece);
+    }
+    ++slices;
   }
-  constexpr std::size_t kSlice = 16 * kPiece;
   BestSlice rate(kSlice);
-  for (std::size_t at = 0; now() < until; at = at + 2 * kSlice <= size ? at + kSlice : 0) {
+  for (std::size_t slice = 0; now() < until; slice = (slice + 1) % slices) {
     rate.start();
-    std::memcpy(to.data() + at, from.data() + at, kSlice);
+    std::memcpy(to.data() + slice * kSlice, from.data() + slice * kSlice, kSlice);
     rate.add(kSlice);
   }
   return rate.best();
@@ -191,13 +187,12 @@ std::optional<double> stream_limit(std::optional<Stream> stream, TimePoint until
 }  // namespace
 
 Limits measure_limits(Duration budget) {
-  // The clean-up of each part (unmapping, joining) must fit as well.
-  const Duration part = budget / 3, work = part - part / 16;
-  const TimePoint start = now();
+  const Duration reserve = budget / 16;  // unmapping, joining
+  const TimePoint start = now(), copied = start + 2 * budget / 5, sent = copied + 3 * budget / 10;
   Limits limits;
-  limits.memory_copy = memory_copy_limit(start + work);
-  limits.tcp = stream_limit(tcp_stream(), start + part + work);
-  limits.unix_socket = stream_limit(unix_stream(), start + 2 * part + work);
+  limits.memory_copy = memory_copy_limit(start, copied - reserve);
+  limits.tcp = stream_limit(tcp_stream(), sent - reserve);
+  limits.unix_socket = stream_limit(unix_stream(), start + budget - reserve);
   return limits;
 }
 

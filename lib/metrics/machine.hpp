@@ -35,7 +35,7 @@ std::vector<std::string> machine_warnings(const Machine& machine);
 struct Limits {
   std::optional<double> memory_copy, tcp, unix_socket;
 };
-/// At most `budget` in all, a third each; single-threaded copy between buffers beyond every cache, and one stream of
+/// At most `budget` in all; single-threaded copy between buffers beyond every cache, and one stream of
 /// 1 MiB pieces over loopback with sender and receiver on this host. The best slice counts: a limit is what the
 /// machine can do, not what was left of it.
 Limits measure_limits(Duration budget);

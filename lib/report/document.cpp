@@ -10,11 +10,16 @@
 namespace kv {
 namespace {
 
+/// Three significant digits of a value below 1000.
+std::string three_digits(double value) {
+  return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
+}
+
 std::string decimal_rate(double per_s, std::string_view unit) {
   for (const auto& [name, size] : {std::pair{"T", 1e12}, {"G", 1e9}, {"M", 1e6}, {"k", 1e3}}) {
-    if (per_s >= 0.9995 * size) return fmt::format("{:.3g} {}{}", per_s / size, name, unit);
+    if (per_s >= 0.9995 * size) return fmt::format("{} {}{}", three_digits(per_s / size), name, unit);
   }
-  return fmt::format("{:.3g} {}", per_s, unit);
+  return fmt::format("{} {}", three_digits(per_s), unit);
 }
 
 /// Report figures are at most 2^63; a file may hold anything.
@@ -33,11 +38,11 @@ std::string number_text(double value, Unit unit) {
     case Unit::ratio:
       return fmt::format("{:.1f}%", 100 * value);
     case Unit::factor:
-      return value < 9.995 ? fmt::format("{:.2f}x", value) : fmt::format("{:.3g}x", value);
+      return three_digits(value) + "x";
     case Unit::bytes_per_s:
       return decimal_rate(value, "B/s");
     case Unit::per_s:
-      return value < 1000 ? fmt::format("{:.3g} /s", value) : format_count(whole(value)) + " /s";
+      return (value < 999.5 ? three_digits(value) : format_count(whole(value))) + " /s";
     case Unit::flag:
     case Unit::text:
     case Unit::texts:

@@ -42,7 +42,7 @@ Get share_of(std::uint64_t Counts::*part, std::uint64_t Counts::*whole) {
 
 Get rate_of(std::uint64_t Counts::*amount, double Repetition::*time) {
   return measured(
-      [amount, time](const Figures& f) { return rate(static_cast<double>(f.totals.*amount), f.times.*time); });
+      [amount, time](const Figures& f) { return rate(static_cast<double>(f.merged.counts.*amount), f.merged.*time); });
 }
 
 /// Null without samples.
@@ -200,19 +200,19 @@ void add_ttft(Rows& rows) {
       if (s.key == kP95.key && !baseline) heading = "TTFT\np95";
       rows.local("ttft." + side.name + "." + s.key, Unit::nanoseconds, baseline ? Better::neither : Better::lower,
                  s.meaning + " " + side.meaning,
-                 statistic([m = side.samples](const Figures& f) -> const Histogram& { return f.times.*m; }, s.value),
+                 statistic([m = side.samples](const Figures& f) -> const Histogram& { return f.merged.*m; }, s.value),
                  heading, s.key == kMean.key || s.key == kP95.key);
     }
   }
 }
 
 Json ratio_of(const Figures& f, double (*statistic)(const Histogram&)) {
-  if (f.times.ttft.count() == 0 || f.times.ttft_baseline.count() == 0) return nullptr;
-  return quotient(statistic(f.times.ttft_baseline), statistic(f.times.ttft));
+  if (f.merged.ttft.count() == 0 || f.merged.ttft_baseline.count() == 0) return nullptr;
+  return quotient(statistic(f.merged.ttft_baseline), statistic(f.merged.ttft));
 }
 
 Json speedup_quantile(const Figures& f, double q) {
-  const Histogram& ratios = f.times.speedup_millionths;
+  const Histogram& ratios = f.merged.speedup_millionths;
   return ratios.count() == 0 ? Json(nullptr) : Json(static_cast<double>(ratios.quantile(q)) / 1e6);
 }
 
@@ -221,9 +221,16 @@ void add_speedup(Rows& rows) {
              measured([](const Figures& f) { return ratio_of(f, kMean.value); }), "speedup", true);
   rows.local("speedup.geomean", Unit::factor, Better::higher, "geometric mean of the requests' own speedups",
              measured([](const Figures& f) {
-               const auto samples = static_cast<double>(f.times.speedup_millionths.count());
-               return samples > 0 ? finite(std::exp(f.times.log_speedup_sum / samples)) : Json(nullptr);
+               const auto samples = static_cast<double>(f.merged.speedup_millionths.count());
+               return samples > 0 ? finite(std::exp(f.merged.log_speedup_sum / samples)) : Json(nullptr);
              }));
+  rows.local("speedup.min", Unit::factor, Better::higher, "the lowest speedup of a request: below 1 it was slower",
+             measured([](const Figures& f) {
+               const Histogram& ratios = f.merged.speedup_millionths;
+               return ratios.count() == 0 ? Json(nullptr) : Json(static_cast<double>(ratios.min()) / 1e6);
+             }));
+  rows.local("speedup.p5", Unit::factor, Better::higher, "speedup that 5 % of the requests do not exceed",
+             measured([](const Figures& f) { return speedup_quantile(f, 0.05); }));
   rows.local("speedup.p50", Unit::factor, Better::higher, "speedup that half of the requests do not exceed",
              measured([](const Figures& f) { return speedup_quantile(f, 0.5); }));
   rows.local("speedup.p95", Unit::factor, Better::higher, "speedup that 95 % of the requests do not exceed",
@@ -238,7 +245,7 @@ void add_speedup(Rows& rows) {
 void add_phases(Rows& rows) {
   for (std::size_t phase = 0; phase < kPhases; ++phase) {
     const std::string path = "phases." + std::string(phase_name(static_cast<Phase>(phase))) + ".";
-    const auto samples = [phase](const Figures& f) -> const Histogram& { return f.times.phases[phase]; };
+    const auto samples = [phase](const Figures& f) -> const Histogram& { return f.merged.phases[phase]; };
     rows.local(path + "count", Unit::count, Better::neither, "samples of this phase",
                measured([samples](const Figures& f) { return Json(samples(f).count()); }));
     rows.local(path + "total_ns", Unit::nanoseconds, Better::lower, "time spent in this phase, over all samples",
@@ -248,7 +255,7 @@ void add_phases(Rows& rows) {
                  statistic(samples, s.value));
     }
   }
-  rows.context("upload.provenance", Unit::text, "modelled or measured upload",
+  rows.context("upload.provenance", Unit::text, "modelled or measured upload and download",
                [](const Figures& f) { return text_or_null(f.run.upload_provenance); });
   rows.context("prefill.provenance", Unit::text, "modelled, measured or quoted prefill",
                [](const Figures& f) { return text_or_null(f.run.prefill_provenance); });
@@ -257,26 +264,26 @@ void add_phases(Rows& rows) {
 }
 
 void add_rates(Rows& rows) {
-  const auto lag = [](const Figures& f) -> const Histogram& { return f.times.store_lag; };
+  const auto lag = [](const Figures& f) -> const Histogram& { return f.merged.store_lag; };
   for (const Statistic& s : {kMean, kP50, kP95, kP99, kMax}) {
     rows.local("store_lag." + s.key, Unit::nanoseconds, Better::lower,
                s.meaning + " time from the first token until the request's blocks are stored", statistic(lag, s.value));
   }
   rows.local("store_lag.occupancy", Unit::ratio, Better::lower, "share of the workers' busy time spent storing",
-             measured([](const Figures& f) { return quotient(f.times.store_s, f.times.busy_s); }));
-  rows.local("store_lag.bytes_per_s", Unit::bytes_per_s, Better::higher, "payload stored / time spent storing",
+             measured([](const Figures& f) { return quotient(f.merged.store_s, f.merged.busy_s); }));
+  rows.local("store_lag.bytes_per_s", Unit::bytes_per_s, Better::higher, "the same as throughput.stored_bytes_per_s",
              rate_of(&Counts::stored_bytes, &Repetition::store_s));
   rows.local("throughput.requests_per_s", Unit::per_s, Better::higher,
              "requests / (busy time / workers); modelled phases take no busy time", measured([](const Figures& f) {
-               return rate(static_cast<double>(f.totals.requests) * f.run.workers, f.times.busy_s);
+               return rate(static_cast<double>(f.merged.counts.requests) * f.run.workers, f.merged.busy_s);
              }),
              "", true);
   rows.local("throughput.fetched_bytes_per_s", Unit::bytes_per_s, Better::higher,
              "payload fetched / time in transfer_in and decode", rate_of(&Counts::fetched_bytes, &Repetition::fetch_s),
              "fetch", true);
   rows.local("throughput.stored_bytes_per_s", Unit::bytes_per_s, Better::higher,
-             "payload stored / time in download, encode and transfer_out",
-             rate_of(&Counts::stored_bytes, &Repetition::store_s), "store", true);
+             "payload stored / time in encode and transfer_out", rate_of(&Counts::stored_bytes, &Repetition::store_s),
+             "store", true);
 }
 
 void add_trouble(Rows& rows) {
@@ -300,7 +307,7 @@ void add_trouble(Rows& rows) {
                  return overhead ? rounded(*overhead) : Json(nullptr);
                });
   rows.add({"interrupted", Unit::flag, Role::context, Better::neither, true, true, "",
-            "stopped before its last request", [](const Figures& f) { return Json(f.times.interrupted); }});
+            "stopped before its last request", [](const Figures& f) { return Json(f.merged.interrupted); }});
 }
 
 std::vector<Field> make_fields() {

@@ -17,8 +17,7 @@ struct Figures {
   const RunResult& run;
   bool measured = false;  ///< false: the row was skipped, and every metric of it is null
   Counts counts;          ///< of the first repetition; errors summed
-  Counts totals;          ///< over all repetitions: what busy, fetch and store seconds belong to
-  Repetition times;       ///< histograms and seconds merged; its counts are unused
+  Repetition merged;      ///< samples, seconds and counts of all of them
 };
 Figures figures_of(const RunResult& run);
 /// Those of one repetition alone.

@@ -70,7 +70,7 @@ std::string saving_sentence(const Judged& best, const std::string& name, std::si
   const Json& run = *best.run;
   const std::string from = text_of(run, "ttft.baseline.mean_ns", Unit::nanoseconds);
   const std::string to = text_of(run, "ttft.with_cache.mean_ns", Unit::nanoseconds);
-  const std::string lead = of > 1 ? fmt::format("Best of {} is {}: it", of, name) : name;
+  const std::string lead = of > 1 ? fmt::format("The best of {}, {},", of, name) : name;
   if (best.hit_rate == 0) {
     return fmt::format("No: {} found nothing to serve, so there was nothing to save; {} went from {} to {}.",
                        of > 1 ? "even the best, " + name + "," : name, ttft_name(run), from, to);
@@ -100,17 +100,24 @@ std::string cost_sentence(const Json& run) {
   return cost + ".";
 }
 
+/// How many, and how much at worst: a lookup that finds nothing costs a microsecond, a useless fetch a second.
 std::string slower_sentence(const Json& run) {
   const auto slower = number_at(run, "speedup.slower_requests"), requests = number_at(run, "requests");
   if (!slower || !requests || *requests <= 0) return {};
   if (*slower <= 0) return "It made no request slower.";
-  return fmt::format("It made {} of {} requests ({}) slower.", figure_text(slower, Unit::count),
-                     figure_text(requests, Unit::count), figure_text(*slower / *requests, Unit::ratio));
+  const double worst = number_at(run, "speedup.min").value_or(0);
+  std::string by;
+  if (worst > 0 && worst < 1) {
+    by = 1 / worst - 1 < 0.01 ? ", each by less than 1%"
+                              : fmt::format(", the worst by {}", figure_text(1 / worst - 1, Unit::ratio));
+  }
+  return fmt::format("It made {} of {} requests ({}) slower{}.", figure_text(slower, Unit::count),
+                     figure_text(requests, Unit::count), figure_text(*slower / *requests, Unit::ratio), by);
 }
 
 /// Hits are all that a scaled run can say.
 std::string scaled_verdict(const Judged& best, const std::string& name, std::size_t of) {
-  const std::string lead = of > 1 ? fmt::format("Best of {} is {}, which", of, name) : name;
+  const std::string lead = of > 1 ? fmt::format("The best of {}, {},", of, name) : name;
   return fmt::format(
       "{} served {}. Payloads were scaled down, so only hits are judged, not times: "
       "run without --bytes-per-token, on fewer requests, to see TTFT.",

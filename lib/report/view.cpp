@@ -73,7 +73,7 @@ std::string shares(const Json& run, std::span<const PhaseShare> phases, double r
   std::vector<std::string> parts;
   for (const PhaseShare& phase : phases) {
     if (phase.total <= 0 || sum <= 0) continue;
-    const std::string provenance = text_at(run, phase.name + ".provenance");
+    const std::string provenance = text_at(run, (phase.name == "download" ? "upload" : phase.name) + ".provenance");
     const std::string label = provenance.empty() || provenance == "measured" ? "" : " (" + provenance + ")";
     parts.push_back(fmt::format("{}{} {} {}", phase.name, label, figure_text(phase.total / requests, Unit::nanoseconds),
                                 figure_text(phase.total / sum, Unit::ratio)));
@@ -88,12 +88,15 @@ double requests_in_all(const Json& run) {
 
 std::string model_line(const Json& report) {
   const Json& runs = list_at(report, "runs");
-  std::vector<std::string> parts = {text_at(report, "config.model")};
+  const std::string dtype = text_at(report, "config.kv-dtype");
+  std::vector<std::string> parts = {text_at(report, "config.model"), dtype.empty() ? dtype : "KV " + dtype};
   for (const Json& run : runs) {
     const std::string device = text_at(run, "prefill.device");
     if (device.empty()) continue;
     const auto cache = number_at(run, "engine_cache_bytes");
-    parts.push_back(fmt::format("prefill {} on {}", text_at(run, "prefill.provenance"), device));
+    const std::string provenance = text_at(run, "prefill.provenance");
+    const bool said = device.find(provenance) != std::string::npos;
+    parts.push_back(said ? "prefill on " + device : fmt::format("prefill {} on {}", provenance, device));
     parts.push_back("engine cache " + (cache ? figure_text(cache, Unit::bytes) : "off"));
     break;
   }
@@ -183,7 +186,7 @@ std::string limits_line(const Json& report) {
 std::string harness_line(const Json& report) {
   for (const Json& run : list_at(report, "runs")) {
     const auto overhead = number_at(run, "harness.overhead_ns_per_request");
-    if (overhead) return figure_text(overhead, Unit::nanoseconds) + " per request (null:), included in every row";
+    if (overhead) return figure_text(overhead, Unit::nanoseconds) + " per request, measured with null:";
   }
   return {};
 }

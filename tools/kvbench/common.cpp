@@ -67,13 +67,13 @@ Result<void> replace_file(const std::string& path, std::string_view text) {
 }  // namespace
 
 void add_output_options(CLI::App& app, Output& output, const std::string& formats) {
-  app.add_option("--format", output.format, "one of " + formats)->capture_default_str()->type_name("NAME");
-  app.add_option("-o,--output", output.path, "write to this file instead of stdout")->type_name("FILE");
+  app.add_option("--format", output.format, "One of " + formats)->capture_default_str()->type_name("NAME");
+  app.add_option("-o,--output", output.path, "Write to this file instead of stdout")->type_name("FILE");
 }
 
-kv::Style output_style(const Output& output) {
+kv::Style terminal_style() {
   kv::Style style;
-  if (!output.path.empty() || isatty(STDOUT_FILENO) == 0) return style;
+  if (isatty(STDOUT_FILENO) == 0) return style;
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
   const char* no_color = std::getenv("NO_COLOR");

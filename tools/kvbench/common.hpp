@@ -10,16 +10,17 @@ class App;
 
 namespace kvbench {
 
-/// Where results go and how they look: --format, -o.
+/// Where results go and in which format.
 struct Output {
   std::string format = "table";
   std::string path;  ///< empty: stdout
 };
-/// Adds --format (one of `formats`) and -o/--output.
+/// Adds --format (help names `formats`) and -o/--output.
 void add_output_options(CLI::App& app, Output& output, const std::string& formats = "table, json, csv, markdown");
 
-/// Width of the terminal and whether it takes colour; a file, a pipe, NO_COLOR or TERM=dumb: 100 columns and none.
-kv::Style output_style(const Output& output);
+/// Width of the terminal that stdout is, and whether it takes colour (not with NO_COLOR or TERM=dumb). Not a terminal:
+/// 100 columns, none.
+kv::Style terminal_style();
 
 /// Writes all of `text` to stdout (`path` empty) or to a file: a regular file is replaced whole or not at all. Fails
 /// (io) with the reason, a full disk included; (bad_input) if the file cannot be made.

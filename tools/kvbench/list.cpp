@@ -172,9 +172,9 @@ int list(const std::string& name, const Output& output) {
     return fail({kv::Code::bad_input, fmt::format("list knows no format '{}'", kv::printable(output.format)),
                  "one of table, json"});
   }
+  const kv::Style style = output.path.empty() ? terminal_style() : kv::Style{};
   const Json items = (*listing)->items();
-  const std::string text =
-      output.format == "json" ? items.dump(2) + "\n" : table_text(**listing, items, output_style(output).width);
+  const std::string text = output.format == "json" ? items.dump(2) + "\n" : table_text(**listing, items, style.width);
   const auto written = write_output(text, output.path);
   return written ? 0 : fail(written.error());
 }
@@ -188,7 +188,7 @@ void add_list(CLI::App& app, int& exit_code) {
   };
   CLI::App* command = app.add_subcommand("list", "What can be named on a command line, with options and defaults");
   const auto options = std::make_shared<Options>();
-  std::string help = "one of:";
+  std::string help = "One of:";
   for (const Listing& listing : listings()) help += fmt::format("\n  {} - {}", listing.name, listing.summary);
   command->add_option("WHAT", options->name, help)->required();
   add_output_options(*command, options->output, "table, json");

@@ -37,7 +37,7 @@ int report(const Options& options) {
     if (!read) return fail(read.error());
     reports.push_back(std::move(*read));
   }
-  const auto written = write_output(render_all(reports, *format, output_style(options.output)), options.output.path);
+  const auto written = write_output(render_all(reports, *format, style), options.output.path);
   return written ? 0 : fail(written.error());
 }
 
@@ -46,7 +46,7 @@ int report(const Options& options) {
 void add_report(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("report", "Reprint reports that kvbench run wrote, in any format");
   const auto options = std::make_shared<Options>();
-  command->add_option("FILE", options->files, "reports (JSON)")->required();
+  command->add_option("FILE", options->files, "Reports (JSON)")->required();
   add_output_options(*command, options->output);
   command->footer("Example:\n  kvbench report run.json --format markdown >> notes.md");
   command->callback([options, &exit_code] { exit_code = report(*options); });
