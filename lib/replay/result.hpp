@@ -61,7 +61,8 @@ struct RunResult {
   std::optional<Bytes> engine_cache;  ///< null: off
   std::string prefill_provenance, prefill_device, upload_provenance;
   std::vector<Repetition> repetitions;
-  std::vector<std::string> error_examples;  ///< the first few, keys named
+  std::optional<double> harness_overhead_ns_per_request;  ///< measured with null: in this same run
+  std::vector<std::string> error_examples;                ///< the first few, keys named
   std::vector<std::string> warnings;
   std::optional<std::string> skipped;  ///< why this row could not run at all (the others go on)
 };

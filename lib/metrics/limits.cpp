@@ -1,0 +1,199 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "metrics/machine.hpp"
+
+namespace kv {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+constexpr std::size_t kPiece = 1 << 20;
+
+TimePoint now() { return std::chrono::time_point_cast<Duration>(Steady::now()); }
+
+/// Bytes per second of the fastest slice.
+class BestSlice {
+ public:
+  explicit BestSlice(std::size_t slice) : slice_(slice) {}
+  void start() { begin_ = now(), bytes_ = 0; }
+  void add(std::size_t bytes) {
+    bytes_ += bytes;
+    if (bytes_ < slice_) return;
+    const double took = seconds(now() - begin_);
+    if (took > 0) best_ = std::max(best_.value_or(0), static_cast<double>(bytes_) / took);
+    start();
+  }
+  std::optional<double> best() const { return best_; }
+
+ private:
+  std::size_t slice_, bytes_ = 0;
+  TimePoint begin_{};
+  std::optional<double> best_;
+};
+
+class Pages {
+ public:
+  explicit Pages(std::size_t size) : size_(size) {
+    void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at != MAP_FAILED) data_ = static_cast<char*>(at);
+  }
+  ~Pages() {
+    if (data_ != nullptr) munmap(data_, size_);
+  }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+  char* data() const { return data_; }
+
+ private:
+  std::size_t size_;
+  char* data_ = nullptr;
+};
+
+/// Cycles over slices, of which at least two of source and two of target (64 MiB) are touched first: more than the
+/// cache that one core has a claim to. Faulting memory in is what costs time here, so there are more only if half of
+/// the time allows.
+std::optional<double> memory_copy_limit(TimePoint start, TimePoint until) {
+  constexpr std::size_t kSlice = 16 * kPiece, kLeastSlices = 2, kMostSlices = 4;
+  if (available_memory() < Bytes(16 * kMostSlices * kSlice)) return std::nullopt;
+  const Pages from(kMostSlices * kSlice), to(kMostSlices * kSlice);
+  if (from.data() == nullptr || to.data() == nullptr) return std::nullopt;
+  std::size_t slices = 0;
+  while (slices < kMostSlices && (slices < kLeastSlices || now() < start + (until - start) / 2)) {
+    for (std::size_t at = slices * kSlice; at < (slices + 1) * kSlice; at += kPiece) {
+      if (now() >= until) return std::nullopt;
+      std::memset(from.data() + at, 0x5a, kPiece);
+      std::memset(to.data() + at, 0xa5, kPiece);
+    }
+    ++slices;
+  }
+  BestSlice rate(kSlice);
+  for (std::size_t slice = 0; now() < until; slice = (slice + 1) % slices) {
+    rate.start();
+    std::memcpy(to.data() + slice * kSlice, from.data() + slice * kSlice, kSlice);
+    rate.add(kSlice);
+  }
+  return rate.best();
+}
+
+class Socket {
+ public:
+  explicit Socket(int fd = -1) : fd_(fd) {}
+  ~Socket() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int fd() const { return fd_; }
+  bool ok() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+struct Stream {
+  Socket sender, receiver;
+};
+
+std::optional<Stream> tcp_stream() {
+  const Socket listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  void* const any = &address;
+  auto* const where = static_cast<sockaddr*>(any);
+  if (!listener.ok() || bind(listener.fd(), where, size) != 0 || listen(listener.fd(), 1) != 0 ||
+      getsockname(listener.fd(), where, &size) != 0) {
+    return std::nullopt;
+  }
+  Stream stream;
+  stream.sender = Socket(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!stream.sender.ok() || connect(stream.sender.fd(), where, size) != 0) return std::nullopt;
+  stream.receiver = Socket(accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!stream.receiver.ok()) return std::nullopt;
+  const int on = 1;
+  setsockopt(stream.sender.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return stream;
+}
+
+std::optional<Stream> unix_stream() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return std::nullopt;
+  Stream stream;
+  stream.sender = Socket(ends[0]);
+  stream.receiver = Socket(ends[1]);
+  const int room = kPiece;  // the default holds a fifth of a piece and makes the two sides wait in turns
+  setsockopt(stream.sender.fd(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  return stream;
+}
+
+/// Sends pieces until the other end, or main's shutdown of this one, ends it.
+void send_pieces(int fd) {
+  const std::vector<char> piece(kPiece, 'k');
+  for (std::size_t at = 0;;) {
+    const ssize_t sent = send(fd, piece.data() + at, piece.size() - at, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return;
+    at = (at + static_cast<std::size_t>(sent)) % kPiece;
+  }
+}
+
+void receive_until(int fd, TimePoint until, std::vector<char>& piece, BestSlice& rate) {
+  rate.start();
+  for (TimePoint at = now(); at < until; at = now()) {
+    pollfd ready{fd, POLLIN, 0};
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - at).count();
+    if (poll(&ready, 1, static_cast<int>(left) + 1) < 0 && errno != EINTR) return;
+    if ((ready.revents & POLLIN) == 0) continue;
+    const ssize_t got = recv(fd, piece.data(), piece.size(), MSG_DONTWAIT);
+    if (got == 0) return;
+    if (got > 0) rate.add(static_cast<std::size_t>(got));
+  }
+}
+
+std::optional<double> stream_limit(std::optional<Stream> stream, TimePoint until) {
+  if (!stream || now() >= until) return std::nullopt;
+  BestSlice rate(16 * kPiece);
+  std::vector<char> piece(kPiece);
+  try {
+    std::thread sender(send_pieces, stream->sender.fd());
+    receive_until(stream->receiver.fd(), until, piece, rate);
+    shutdown(stream->sender.fd(), SHUT_RDWR);  // wakes a sender that waits for room
+    sender.join();
+  } catch (const std::system_error&) {  // no thread to be had
+    return std::nullopt;
+  }
+  return rate.best();
+}
+
+}  // namespace
+
+Limits measure_limits(Duration budget) {
+  const Duration reserve = budget / 16;  // unmapping, joining
+  const TimePoint start = now(), copied = start + 2 * budget / 5, sent = copied + 3 * budget / 10;
+  Limits limits;
+  limits.memory_copy = memory_copy_limit(start, copied - reserve);
+  limits.tcp = stream_limit(tcp_stream(), sent - reserve);
+  limits.unix_socket = stream_limit(unix_stream(), start + budget - reserve);
+  return limits;
+}
+
+}  // namespace kv

@@ -1,0 +1,36 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "report/document.hpp"
+#include "report/text.hpp"
+
+namespace kv {
+
+/// What the table and the Markdown show, apart from how.
+
+/// "machine" -> "AMD EPYC, 2 cores, ...": tool, machine, workload, model.
+struct HeaderLine {
+  std::string title, text;
+};
+std::vector<HeaderLine> header_lines(const Json& report);
+
+/// One row per run; columns are the fields with a heading. Columns of errors are there only if something failed.
+Table runs_table(const Json& report);
+/// Of each row: 1 a gain, -1 a loss, 0 neither (or not judged). For colour.
+std::vector<int> runs_mood(const Json& report);
+
+/// Where the time of one run went: mean per request and share, of the time to the first token and of storing.
+struct PhaseLines {
+  std::string name, first_token, store;
+};
+std::vector<PhaseLines> phase_lines(const Json& report);
+
+/// "memory copy 8.20 GB/s, TCP 4.10 GB/s, unix socket 6.00 GB/s".
+std::string limits_line(const Json& report);
+/// "3.1 us per request (null:)"; empty if not measured.
+std::string harness_line(const Json& report);
+/// Top-level warnings, those of rows with their row's name (once where all rows have them), and errors.
+std::vector<std::string> warning_lines(const Json& report);
+
+}  // namespace kv

@@ -1,0 +1,175 @@
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "report/report.hpp"
+#include "report/text.hpp"
+#include "support/report_fixture.hpp"
+
+namespace {
+
+using namespace kv;
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+Json report_of(const std::vector<RunResult>& runs) { return make_report(test::a_context(), runs); }
+std::string verdict_of(const std::vector<RunResult>& runs) { return verdict(report_of(runs)); }
+
+/// The same requests, but `slower_ms` more with the cache.
+RunResult slower_by(std::int64_t slower_ms) {
+  RunResult run = test::a_run();
+  Repetition& r = run.repetitions[0];
+  r.ttft = r.speedup_millionths = Histogram();
+  r.log_speedup_sum = 0;
+  for (const std::int64_t baseline : {400, 400, 300, 500}) {
+    r.ttft.record(test::ms(baseline + slower_ms));
+    r.speedup_millionths.record(static_cast<std::uint64_t>(1000000 * baseline / (baseline + slower_ms)));
+  }
+  r.counts.slower_requests = slower_ms > 0 ? 4 : 0;
+  return run;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace
+
+TEST_SUITE("verdict") {
+  TEST_CASE("a gain: what was saved over the engine's own cache, what it cost, which requests paid") {
+    RunResult run = test::a_run();
+    run.repetitions[0].counts.slower_requests = 1;
+    run.repetitions[0].speedup_millionths.record(std::uint64_t{800000});
+    CHECK(
+        verdict_of({run}) ==
+        "local:?capacity=8GiB cut mean TTFT (prefill and upload modelled) from 400 ms to 250 ms (1.60x), serving 30.0% "
+        "of the input tokens, on top of the 10.0% that the engine's own cache had. It fetched 2.9 KiB and stored "
+        "5.9 KiB, left 500 B without room, and storing took another 6.5 ms per request behind its first token. It "
+        "made 1 of 4 requests (25.0%) slower, the worst by 25.0%.");
+  }
+
+  TEST_CASE("the best of several rows is judged; null: and skipped rows never are") {
+    const std::string text =
+        verdict_of({test::a_run("null:"), slower_by(50), test::a_redis_run(), test::a_skipped_run()});
+    CHECK(has(text, "The best of 2, redis://cache.example:6379/0?ttl=1h, cut mean TTFT"));
+    CHECK(has(verdict_of({test::a_run("null:"), test::a_skipped_run()}), "nothing to judge"));
+    CHECK(has(verdict_of({}), "nothing to judge"));
+  }
+
+  TEST_CASE("rows of one backend are told apart by codec") {
+    RunResult fp16 = test::a_run();
+    fp16.codec = "fp16";
+    fp16.repetitions[0].ttft_baseline.record(test::ms(5000));
+    CHECK(has(verdict_of({test::a_run(), fp16}), "local:?capacity=8GiB with fp16"));
+  }
+
+  TEST_CASE("no is said when the answer is no") {
+    CHECK(has(verdict_of({slower_by(100)}), "No: local:?capacity=8GiB makes mean TTFT"));
+    CHECK(has(verdict_of({slower_by(100)}), "worse (400 ms to 500 ms), although it served 30.0%"));
+    CHECK(has(verdict_of({slower_by(100)}), "4 of 4 requests (100.0%) slower, the worst by 33.3%"));
+    CHECK(has(verdict_of({slower_by(1)}), "leaves mean TTFT (prefill and upload modelled) as it was"));
+    CHECK(has(verdict_of({slower_by(1)}), "slower, each by less than 1%"));
+    CHECK(has(verdict_of({slower_by(100), slower_by(120)}), "No: even the best, local:"));
+    RunResult useless = slower_by(1);
+    useless.repetitions[0].counts.token_hits = 0;
+    CHECK(has(verdict_of({useless}), "No: local:?capacity=8GiB found nothing to serve"));
+  }
+
+  TEST_CASE("measured prefill is not called modelled") {
+    RunResult run = test::a_run();
+    run.prefill_provenance = "measured";
+    CHECK(has(verdict_of({run}), "cut mean TTFT from"));
+  }
+
+  TEST_CASE("scaled runs: only hits are judged, and no time of theirs is shown as TTFT") {
+    RunResult run = test::a_run();
+    run.scaled = true;
+    const std::string text = verdict_of({run});
+    CHECK(has(text, "served 30.0% of the input tokens"));
+    CHECK(has(text, "only hits are judged"));
+    CHECK_FALSE(has(text, "1.60x"));
+    const std::string table = render(report_of({run}), Format::table);
+    CHECK(has(table, "scaled"));
+    CHECK_FALSE(has(table, "250 ms"));
+    CHECK_FALSE(has(table, "1.60x"));
+  }
+
+  TEST_CASE("trouble comes before praise") {
+    RunResult run = test::a_run();
+    run.repetitions[0].counts.corrupt_values = 2;
+    run.repetitions[0].counts.failed_ops = 3;
+    ReportContext context = test::a_context();
+    context.interrupted = true;
+    const std::vector<RunResult> runs = {run};
+    const std::string text = verdict(make_report(context, runs));
+    CHECK(text.find("The run was interrupted") == 0);
+    CHECK(text.find("2 values came back corrupt") < text.find("cut mean TTFT"));
+    CHECK(has(text, "3 operations and 0 requests failed"));
+    const std::string table = render(make_report(context, runs), Format::table);
+    CHECK(has(table, "corrupt"));
+    CHECK_FALSE(has(render(report_of({test::a_run()}), Format::table), "corrupt"));
+  }
+
+  TEST_CASE("no line of the table is wider than asked, whatever stands in it") {
+    RunResult run = test::a_redis_run();
+    run.backend = "redis://" + std::string(150, 'h') + ":6379/0?ttl=1h";
+    run.warnings = {"a warning of many words that goes on and on until it cannot possibly fit a line of any terminal"};
+    const Json report = report_of(
+        {run, test::a_run("local:?name=\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97"), test::a_skipped_run()});
+    for (const std::size_t width : {60, 80, 100, 140}) {
+      CAPTURE(width);
+      for (const std::string& line : lines_of(render(report, Format::table, {false, width}))) {
+        CHECK_MESSAGE((display_width(line) <= width || line.find(std::string(150, 'h')) != std::string::npos), line);
+      }
+    }
+  }
+
+  TEST_CASE("colour only when asked for, and nothing in a report can steer the terminal") {
+    const Json report = report_of({test::a_run("local:?x=\033[31mred\a")});
+    for (const Format format : {Format::table, Format::csv, Format::markdown}) {
+      CHECK_FALSE(has(render(report, format), "\033"));
+    }
+    CHECK(has(render(report, Format::table, {true, 100}), "\033[1m"));
+    CHECK_FALSE(has(render(report, Format::table, {true, 100}), "\033[31mred"));
+  }
+
+  TEST_CASE("Markdown keeps its table whatever the names are") {
+    const std::string text = render(report_of({test::a_run("local:?a|b<script>")}), Format::markdown);
+    CHECK(has(text, "local:?a\\|b&lt;script>"));
+    CHECK(has(text, "| ---: |"));
+    CHECK(has(text, "<details>"));
+  }
+
+  TEST_CASE("text is measured in columns, not bytes") {
+    CHECK(display_width("abc") == 3);
+    CHECK(display_width("\xc3\xa9t\xc3\xa9") == 3);         // e acute
+    CHECK(display_width("e\xcc\x81") == 1);                 // combining acute
+    CHECK(display_width("\xe6\xbc\xa2\xe5\xad\x97") == 4);  // two wide characters
+    CHECK(display_width("\xff\xc0\xaf") == 3);              // broken bytes, one '?' each
+    CHECK(printable("a\tb\x7f\xc3\xa9\xff") == "a?b?\xc3\xa9?");
+    CHECK(shorten_middle("abcdefghij", 7) == "ab...ij");
+    CHECK(shorten_middle("abcdefghij", 8) == "abc...ij");
+    CHECK(shorten_middle("abcdefghij", 10) == "abcdefghij");
+    CHECK(shorten_middle("abcdefghij", 2) == "ab");
+    CHECK(display_width(shorten_middle("\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2", 8)) <= 8);
+    CHECK(padded("\xc3\xa9", 3, Align::right) == "  \xc3\xa9");
+    CHECK(wrapped("one two three", 7) == "one two\nthree");
+    CHECK(wrapped("one two three", 9, 2, 5) == "one\n  two\n  three");
+  }
+
+  TEST_CASE("a table that cannot fit leaves out columns from the right and says which") {
+    const Table table{{{"name", Align::left, 4}, {"one\ntwo"}, {"last"}}, {{"abcdefghijkl", "1", "12345678"}}};
+    const TableLines wide = lay_out(table, 80);
+    CHECK(wide.left_out.empty());
+    CHECK(wide.headings == std::vector<std::string>{"              one", "name          two      last"});
+    CHECK(wide.rows == std::vector<std::string>{"abcdefghijkl    1  12345678"});
+    const TableLines shrunk = lay_out(table, 22);
+    CHECK(shrunk.rows == std::vector<std::string>{"ab...kl    1  12345678"});
+    const TableLines narrow = lay_out(table, 12);
+    CHECK(narrow.left_out == std::vector<std::string>{"last"});
+    CHECK(narrow.rows == std::vector<std::string>{"ab...kl    1"});
+  }
+}
