@@ -15,7 +15,7 @@ constexpr const char* kMemory = "unverified: from memory of the public config";
 
 // What only some models have; every figure 0 where it does not apply.
 struct Extra {
-  Mla mla;
+  Mla mla{};
   std::uint32_t sliding_layers = 0, window = 0;
   std::uint32_t linear_layers = 0, linear_heads = 0;
   std::uint64_t linear_state = 0;

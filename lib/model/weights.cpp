@@ -4,16 +4,15 @@ namespace kv {
 namespace {
 
 double attention_params(const Model& m, const WeightShapes& w) {
-  const double hidden = m.hidden, heads = m.heads;
+  const double hidden = m.hidden, heads = m.heads, kv_heads = m.kv_heads;
   if (m.mla) {
-    const double qk = double{m.mla->qk_nope_dim} + m.mla->rope_dim, v = m.mla->v_dim, rank = m.mla->kv_lora_rank;
+    const double rope = m.mla->rope_dim, nope = m.mla->qk_nope_dim, value = m.mla->v_dim, rank = m.mla->kv_lora_rank;
     const auto q_rank = static_cast<double>(w.q_lora_rank);
-    const double q = q_rank > 0 ? q_rank * (hidden + heads * qk) : hidden * heads * qk;
-    const double kv = hidden * (rank + m.mla->rope_dim) + rank * heads * (double{m.mla->qk_nope_dim} + v);
-    return q + kv + heads * v * hidden;
+    const double per_head = heads * (nope + rope);
+    const double queries = q_rank > 0 ? q_rank * (hidden + per_head) : hidden * per_head;
+    return queries + hidden * (rank + rope) + rank * heads * (nope + value) + heads * value * hidden;
   }
-  const double q_and_out = (w.output_gate ? 3 : 2) * heads;
-  return hidden * m.head_dim * (q_and_out + 2 * double{m.kv_heads});
+  return hidden * m.head_dim * ((w.output_gate ? 3 : 2) * heads + 2 * kv_heads);
 }
 
 /// Gated delta network: queries, keys, values, an output gate, two scalars a value head, and the way out.
@@ -25,8 +24,8 @@ double linear_params(const Model& m, const WeightShapes& w) {
 }  // namespace
 
 ParamCount count_params(const Model& m, const WeightShapes& w) {
-  const double hidden = m.hidden, attention_layers = double{m.layers} - m.linear_layers;
-  const auto dense = static_cast<double>(w.dense_layers), sparse = m.layers - dense;
+  const double hidden = m.hidden, layers = m.layers, attention_layers = layers - m.linear_layers;
+  const auto dense = static_cast<double>(w.dense_layers), sparse = layers - dense;
   const auto feed_forward = [hidden](std::uint64_t width) { return 3 * hidden * static_cast<double>(width); };
 
   const double always = static_cast<double>(w.vocab) * hidden * (w.tied_embeddings ? 1 : 2) +
