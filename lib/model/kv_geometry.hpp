@@ -83,8 +83,6 @@ class KvGeometry {
   Bytes engine_block() const { return engine_block_; }
   /// Names everything that makes two caches' bytes incompatible; part of every key.
   std::uint64_t fingerprint() const { return fingerprint_; }
-  /// The canonical text that was hashed, for diagnosis.
-  const std::string& fingerprint_text() const { return fingerprint_text_; }
 
  private:
   std::vector<KvPart> parts_;
@@ -93,7 +91,6 @@ class KvGeometry {
   Dtype dtype_ = Dtype::bf16;
   std::uint64_t window_ = 0, fingerprint_ = 0;
   Bytes nominal_per_token_, engine_block_;
-  std::string fingerprint_text_;
 };
 
 }  // namespace kv

@@ -37,9 +37,12 @@ struct Model {
 
 /// The catalogue's rows, in the order in which they are listed. Static data.
 std::span<const Model> models();
-/// A catalogue name, or the path of a Hugging Face config.json (told by its ending .json).
+/// A catalogue name, optionally NAME@REVISION, or the path of a Hugging Face config.json (told by its ending .json).
 Result<Model> find_model(const std::string& name_or_path);
-Result<Model> model_from_config(std::string_view json, const std::string& name);
+/// Reads the text of a Hugging Face config.json; `file` stands in messages. The model is named after the file (after
+/// its directory, where the file is called config.json) and its revision is a hash of the text. docs/models.md says
+/// which fields are read and how parameters are counted.
+Result<Model> model_from_config(std::string_view json, const std::string& file);
 
 /// Peak figures of one GPU: dense, per direction.
 struct Gpu {
@@ -53,6 +56,7 @@ struct Gpu {
   std::string source;
 };
 std::span<const Gpu> gpus();
+/// By name; case does not matter.
 Result<Gpu> find_gpu(const std::string& name);
 
 }  // namespace kv
