@@ -1,8 +1,10 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/units.hpp"
 
 namespace kv {
@@ -14,14 +16,14 @@ using DenseId = std::uint32_t;
 
 /// One prompt. `blocks` names its blocks from the first on; the last may be shorter than the block size.
 struct Request {
-  Duration at;   ///< arrival, from the start of the trace
+  Duration at;   ///< arrival, as the trace counts time; never before the request in front of it
   Tokens input;  ///< prompt length, at least 1
   Tokens output;
   std::span<const DenseId> blocks;
 };
 
 /// A whole workload in memory: 24 bytes a request, 4 a block reference, 8 a unique block. Immutable once built, so
-/// that any number of threads may read it.
+/// that any number of threads may read it. Every id has one parent: the same blocks stand before it wherever it occurs.
 class Workload {
  public:
   Tokens block_size() const { return block_size_; }
@@ -47,7 +49,7 @@ class Workload {
   std::vector<BlockId> ids_;
 };
 
-/// The only way to make a Workload. `add` copies; `ids` need not be dense.
+/// The only way to make a Workload. Beside it, a build holds 4 bytes and a hash slot (8 to 40 bytes) a unique block.
 class WorkloadBuilder {
  public:
   WorkloadBuilder();
@@ -55,12 +57,14 @@ class WorkloadBuilder {
   WorkloadBuilder(WorkloadBuilder&&) noexcept;
   WorkloadBuilder& operator=(WorkloadBuilder&&) noexcept;
 
-  void add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids);
+  /// Copies; `ids` need not be dense. input and output below 2^32, arrivals in order. Fails (bad_input) without a trace
+  /// in the state if an id occurs twice or had another parent before, or at 2^32 - 1 unique blocks.
+  Result<void> add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids);
   Workload build(Tokens block_size) &&;
 
  private:
   struct State;
-  State* state_;
+  std::unique_ptr<State> state_;
 };
 
 /// What `.workload` of every report says; the names are those of the report.
@@ -69,5 +73,13 @@ struct WorkloadSummary {
   std::uint64_t block_size = 0, block_refs = 0, unique_blocks = 0, max_blocks = 0, max_input_tokens = 0;
 };
 WorkloadSummary summarize(const Workload& workload);
+
+/// What a cache that never evicts would serve: the most that any cache can.
+struct IdealHits {
+  std::uint64_t block_hits = 0;
+  std::uint64_t token_hits = 0;  ///< min(hit blocks x block size, input) a request
+  std::uint64_t requests_with_hit = 0;
+};
+IdealHits ideal_hits(const Workload& workload);
 
 }  // namespace kv

@@ -1,0 +1,57 @@
+#include "workload/id_index.hpp"
+
+#include <algorithm>
+
+#include "base/random.hpp"
+
+namespace kv {
+
+namespace {
+/// The direct table may be this many times longer than there are ids (and a little, to begin with), so that no choice
+/// of ids makes it grow without bound.
+constexpr std::size_t kSparsest = 4, kFirst = 4096;
+}  // namespace
+
+void IdIndex::insert(BlockId id, DenseId dense) {
+  ++size_;
+  if (id < direct_.size()) {
+    direct_[id] = dense;
+    return;
+  }
+  const std::size_t limit = kSparsest * size_ + kFirst;
+  if (id >= limit) return insert_hashed(id, dense);
+  direct_.resize(std::min(limit, std::max<std::size_t>(2 * direct_.size(), id + 1)), kNone);
+  direct_[id] = dense;
+}
+
+void IdIndex::prefetch(std::span<const BlockId> ids) const {
+  if (hashed_ == 0) return;
+  for (const BlockId id : ids) __builtin_prefetch(&slots_[mix64(id) & (slots_.size() - 1)]);
+}
+
+DenseId IdIndex::find_hashed(BlockId id) const {
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t i = mix64(id) & mask;; i = (i + 1) & mask) {
+    if (slots_[i].dense == kNone || slots_[i].id == id) return slots_[i].dense;
+  }
+}
+
+void IdIndex::insert_hashed(BlockId id, DenseId dense) {
+  if (8 * (hashed_ + 1) > 5 * slots_.size()) grow_hashed();
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t i = mix64(id) & mask;
+  while (slots_[i].dense != kNone) i = (i + 1) & mask;
+  slots_[i] = {id, dense};
+  ++hashed_;
+}
+
+void IdIndex::grow_hashed() {
+  std::vector<Slot> old(std::max<std::size_t>(2 * slots_.size(), 1024), Slot{0, kNone});
+  old.swap(slots_);
+  hashed_ = 0;
+  for (const Slot& slot : old) {
+    if (slot.dense != kNone) insert_hashed(slot.id, slot.dense);
+  }
+}
+
+}  // namespace kv

@@ -1,0 +1,39 @@
+#pragma once
+#include <span>
+#include <vector>
+
+#include "workload/workload.hpp"
+
+namespace kv {
+
+/// BlockId -> DenseId, insert only. A trace that numbers its blocks from 0 is served by a table indexed by the id
+/// itself; ids too large for that are hashed (open addressing, at most 5/8 full). At most 40 bytes an id; not
+/// thread-safe.
+class IdIndex {
+ public:
+  static constexpr DenseId kNone = UINT32_MAX;
+
+  DenseId find(BlockId id) const {
+    if (id < direct_.size() && direct_[id] != kNone) return direct_[id];
+    return hashed_ == 0 ? kNone : find_hashed(id);
+  }
+  /// Starts the loads that finding these ids will wait for.
+  void prefetch(std::span<const BlockId> ids) const;
+  /// `id` is not there yet; `dense` is not kNone.
+  void insert(BlockId id, DenseId dense);
+
+ private:
+  struct Slot {
+    BlockId id;
+    DenseId dense;
+  };
+  DenseId find_hashed(BlockId id) const;
+  void insert_hashed(BlockId id, DenseId dense);
+  void grow_hashed();
+
+  std::vector<DenseId> direct_;
+  std::vector<Slot> slots_;  // a power of two of them, or none
+  std::size_t size_ = 0, hashed_ = 0;
+};
+
+}  // namespace kv

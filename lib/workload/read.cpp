@@ -1,0 +1,258 @@
+#include "workload/read.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "workload/block_size.hpp"
+#include "workload/byte_source.hpp"
+#include "workload/line_reader.hpp"
+#include "workload/parents.hpp"
+#include "workload/trace_line.hpp"
+
+namespace kv {
+namespace {
+
+constexpr std::size_t kFirstBad = 5;
+
+/// Runs lines through checks: adds the place to an error, and in lenient mode turns it into a note.
+class Scan {
+ public:
+  /// False: stop, the caller has seen enough.
+  using Sink = std::function<Result<bool>(const TraceLine&)>;
+
+  Scan(std::string name, const ReadOptions& options, ReadNotes& notes)
+      : name_(std::move(name)), lenient_(options.lenient), notes_(notes) {}
+
+  /// True if the source was read to its end.
+  Result<bool> run(std::unique_ptr<ByteSource> source, const Sink& sink) {
+    LineReader lines(std::move(source));
+    TraceLineParser parser;
+    Line line;
+    TraceLine request;
+    for (;;) {
+      const auto more = lines.next(line);
+      if (!more) return error(more);
+      if (!*more) return true;
+      ++notes_.lines;
+      if (line.blank() && !line.too_long) continue;
+      if (const auto parsed = line.too_long ? too_long() : parser.parse(line, request); !parsed) {
+        if (const auto skipped = skip(line.number, parsed.error()); !skipped) return error(skipped);
+        continue;
+      }
+      const auto wanted = sink(request);
+      if (!wanted) {
+        if (const auto skipped = skip(line.number, wanted.error()); !skipped) return error(skipped);
+      } else if (!*wanted) {
+        return false;
+      }
+    }
+  }
+
+  Result<void> skip(std::uint64_t line, const Error& why) {
+    std::string message = fmt::format("{}:{}: {}", name_, line, why.message);
+    if (!lenient_) return error(why.code, std::move(message), why.hint);
+    ++notes_.bad_lines;
+    if (notes_.first_bad.size() < kFirstBad) notes_.first_bad.push_back(std::move(message));
+    return {};
+  }
+
+  /// For what is wrong with the input as a whole.
+  tl::unexpected<Error> fail(const Error& why) const {
+    return error(why.code, fmt::format("{}: {}", name_, why.message), why.hint);
+  }
+  tl::unexpected<Error> empty() const {
+    const std::string first = notes_.first_bad.empty() ? "" : "the first bad line is " + notes_.first_bad.front();
+    return error(Code::bad_input, fmt::format("{}: there is no request in it", name_), first);
+  }
+
+ private:
+  static Result<void> too_long() {
+    return error(Code::bad_input, fmt::format("the line is longer than {} MiB", Line::kMaxBytes >> 20),
+                 "is this JSONL, with one request a line?");
+  }
+
+  std::string name_;
+  bool lenient_;
+  ReadNotes& notes_;
+};
+
+/// What a line must agree on with the lines before it, parents aside.
+class Sequence {
+ public:
+  explicit Sequence(std::optional<Tokens> block_size) : fit_(block_size) {}
+
+  Result<void> check(const TraceLine& line) const {
+    if (line.at < last_) {
+      return error(Code::bad_input,
+                   fmt::format("timestamp {} is before that of the request in front of it, {}", milliseconds(line.at),
+                               milliseconds(last_)),
+                   "sort the trace by timestamp");
+    }
+    return fit_.check(line.input, line.ids.size());
+  }
+  void take(const TraceLine& line) {
+    last_ = line.at;
+    empty_ = false;
+    fit_.take(line.line, line.input, line.ids.size());
+  }
+  bool empty() const { return empty_; }
+  Result<Tokens> block_size() const { return fit_.choice(); }
+
+ private:
+  static double milliseconds(Duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+  BlockSizeFit fit_;
+  Duration last_{};
+  bool empty_ = true;
+};
+
+/// Adds a request to a workload under construction if it agrees with those before it.
+Result<void> add(const TraceLine& line, Sequence& sequence, WorkloadBuilder& builder) {
+  if (const auto checked = sequence.check(line); !checked) return checked;
+  if (const auto added = builder.add(line.at, line.input, line.output, line.ids); !added) return added;
+  sequence.take(line);
+  return {};
+}
+
+/// Lines kept as they are until the block size is known.
+class Held {
+ public:
+  void push(const TraceLine& line) {
+    rows_.push_back({line, ids_.size()});
+    ids_.insert(ids_.end(), line.ids.begin(), line.ids.end());
+  }
+  std::size_t size() const { return rows_.size(); }
+  TraceLine operator[](std::size_t index) const {
+    const std::size_t end = index + 1 < rows_.size() ? rows_[index + 1].first_id : ids_.size();
+    TraceLine line = rows_[index].line;
+    line.ids = std::span(ids_).subspan(rows_[index].first_id, end - rows_[index].first_id);
+    return line;
+  }
+
+ private:
+  struct Row {
+    TraceLine line;
+    std::size_t first_id;
+  };
+  std::vector<Row> rows_;
+  std::vector<BlockId> ids_;
+};
+
+std::uint64_t count_resized(const Workload& workload) {
+  std::vector<std::uint32_t> sizes(workload.unique_blocks());  // the last one seen; 0: none yet
+  std::vector<bool> resized(workload.unique_blocks());
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < workload.size(); ++i) {
+    const Request request = workload[i];
+    for (std::size_t b = 0; b < request.blocks.size(); ++b) {
+      const DenseId id = request.blocks[b];
+      const auto size = static_cast<std::uint32_t>(workload.tokens_in_block(request, b).count());
+      if (sizes[id] != 0 && sizes[id] != size && !resized[id]) {
+        resized[id] = true;
+        ++count;
+      }
+      sizes[id] = size;
+    }
+  }
+  return count;
+}
+
+Result<Workload> load(std::unique_ptr<ByteSource> source, const ReadOptions& options, Scan& scan) {
+  WorkloadBuilder builder;
+  Sequence sequence(options.block_size);
+  const auto read = scan.run(std::move(source), [&](const TraceLine& line) -> Result<bool> {
+    if (const auto added = add(line, sequence, builder); !added) return error(added);
+    return true;
+  });
+  if (!read) return error(read);
+  if (sequence.empty()) return scan.empty();
+  const auto block_size = sequence.block_size();
+  if (!block_size) return scan.fail(block_size.error());
+  return std::move(builder).build(*block_size);
+}
+
+/// Asks all lines for the block size first: a bad one among the first must not decide it.
+Result<Workload> load_by_majority(std::unique_ptr<ByteSource> source, Scan& scan) {
+  Held held;
+  std::vector<BlockSizes> sizes;
+  const auto read = scan.run(std::move(source), [&](const TraceLine& line) -> Result<bool> {
+    held.push(line);
+    sizes.push_back(sizes_that_fit(line.input, line.ids.size()));
+    return true;
+  });
+  if (!read) return error(read);
+  if (held.size() == 0) return scan.empty();
+  const auto block_size = majority_block_size(sizes);
+  if (!block_size) return scan.fail(block_size.error());
+
+  WorkloadBuilder builder;
+  Sequence sequence(*block_size);
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const TraceLine line = held[i];
+    const auto added = add(line, sequence, builder);
+    if (added) continue;
+    if (const auto skipped = scan.skip(line.line, added.error()); !skipped) return error(skipped);
+  }
+  if (sequence.empty()) return scan.empty();
+  return std::move(builder).build(*block_size);
+}
+
+Result<void> check_options(const ReadOptions& options) {
+  if (!options.block_size || (options.block_size->count() > 0 && options.block_size->count() <= UINT32_MAX)) return {};
+  return error(Code::bad_input,
+               fmt::format("--block-size {} is not within 1 to {}", options.block_size->count(), UINT32_MAX),
+               "leave it out to infer it from the trace");
+}
+
+Result<Workload> read_source(Result<std::unique_ptr<ByteSource>> source, const std::string& name,
+                             const ReadOptions& options, ReadNotes& notes) {
+  if (!source) return error(source);
+  if (const auto checked = check_options(options); !checked) return error(checked);
+  notes = {};
+  Scan scan(name, options, notes);
+  auto workload = options.lenient && !options.block_size ? load_by_majority(std::move(*source), scan)
+                                                         : load(std::move(*source), options, scan);
+  if (workload) notes.resized_blocks = count_resized(*workload);
+  return workload;
+}
+
+}  // namespace
+
+Result<Workload> read_workload(const std::string& path, const ReadOptions& options, ReadNotes& notes) {
+  return read_source(open_source(path), source_name(path), options, notes);
+}
+
+Result<Workload> read_workload_text(std::string_view bytes, const std::string& name, const ReadOptions& options,
+                                    ReadNotes& notes) {
+  return read_source(memory_source(bytes, name), name, options, notes);
+}
+
+Result<std::optional<Tokens>> stream_workload(const std::string& path, const ReadOptions& options, ReadNotes& notes,
+                                              const std::function<bool(const TraceLine&)>& sink) {
+  if (const auto checked = check_options(options); !checked) return error(checked);
+  if (options.lenient && !options.block_size) {
+    return error(Code::bad_input, "streaming a trace with --lenient needs its block size",
+                 "name it, as in --block-size 512");
+  }
+  auto source = open_source(path);
+  if (!source) return error(source);
+  notes = {};
+  Scan scan(source_name(path), options, notes);
+  Sequence sequence(options.block_size);
+  ParentSample parents;
+  const auto whole = scan.run(std::move(*source), [&](const TraceLine& line) -> Result<bool> {
+    if (const auto checked = sequence.check(line); !checked) return error(checked);
+    if (const auto added = parents.add(line.ids); !added) return error(added);
+    sequence.take(line);
+    return sink(line);
+  });
+  if (!whole) return error(whole);
+  if (!*whole) return options.block_size;
+  if (sequence.empty()) return scan.empty();
+  const auto block_size = sequence.block_size();
+  if (!block_size) return scan.fail(block_size.error());
+  return *block_size;
+}
+
+}  // namespace kv
