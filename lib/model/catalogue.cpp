@@ -31,9 +31,8 @@ constexpr Extra kOss20{.sliding_layers = 12, .window = 128, .rope_scaling = "yar
 constexpr Extra kGemma{.sliding_layers = 52, .window = 1024, .rope_scaling = "linear factor=8"};
 // 48 gated-delta layers of 48 value heads x 128 x 128 in fp32, and 3 steps of 2 x 16 x 128 + 48 x 128 convolution
 // channels in bf16 (linear_num_*_heads, linear_*_head_dim, linear_conv_kernel_dim 4, mamba_ssm_dtype float32).
-constexpr Extra kQwen35{.linear_layers = 48,
-                        .linear_heads = 16,
-                        .linear_state = 48 * (48 * 128 * 128 * 4 + 3 * (2 * 16 * 128 + 48 * 128) * 2)};
+constexpr std::uint64_t kQwen35State = 48ULL * 128 * 128 * 4 + 3ULL * (2 * 16 * 128 + 48 * 128) * 2;
+constexpr Extra kQwen35{.linear_layers = 48, .linear_heads = 16, .linear_state = 48 * kQwen35State};
 
 struct Row {
   const char* name;

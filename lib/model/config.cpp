@@ -143,7 +143,7 @@ void read_linear(ConfigFields& fields, Model& model, WeightShapes& weights) {
   const std::uint64_t value_dim = fields.count({"linear_value_head_dim"}, kMaxHeadDim);
   const std::uint64_t kernel = fields.count({"linear_conv_kernel_dim"}, 64, 4);
   const std::string dtype = fields.text("mamba_ssm_dtype");
-  if (dtype != "" && dtype != "float32" && dtype != "bfloat16" && dtype != "float16") {
+  if (!dtype.empty() && dtype != "float32" && dtype != "bfloat16" && dtype != "float16") {
     fields.fail("mamba_ssm_dtype", "must be float32, bfloat16 or float16");
   }
   model.linear_state_dtype = dtype == "float32" ? Dtype::fp32 : dtype == "float16" ? Dtype::fp16 : Dtype::bf16;

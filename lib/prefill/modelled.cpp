@@ -60,7 +60,7 @@ PrefillFlops prefill_flops(const Model& m, Tokens cached, Tokens fresh) {
   const double query = m.mla ? double(m.mla->qk_nope_dim) + double(m.mla->rope_dim) : m.head_dim;
   const double value = m.mla ? m.mla->v_dim : m.head_dim;
   const double per_pair = 2 * heads * (query + value);
-  const double state = static_cast<double>(m.linear_state.count() / dtype_bytes(m.linear_state_dtype));
+  const double state = static_cast<double>(m.linear_state.count()) / dtype_bytes(m.linear_state_dtype);
   return {2 * m.active_params * f, m.full_layers() * per_pair * pairs(c, f, c + f) +
                                        m.sliding_layers * per_pair * pairs(c, f, m.window) + kStateFlops * state * f};
 }

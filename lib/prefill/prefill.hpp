@@ -18,7 +18,7 @@ class Prefill {
   /// Time to compute `fresh` tokens that follow `cached` ones whose KV is already there; fresh >= 1.
   virtual Duration cost(Tokens cached, Tokens fresh) const = 0;
   virtual Provenance provenance() const = 0;
-  /// Where the work is done or assumed: "H100 x1 (modelled, 45 % utilisation)", "cpu".
+  /// Where the work is done or assumed: "h100 x1, modelled at 45 % of peak", "cpu".
   virtual std::string device() const = 0;
 };
 

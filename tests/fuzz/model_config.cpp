@@ -36,7 +36,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(model->full_layers() <= model->layers && model->params >= model->active_params);
   KvOptions options;
   size_up(*model, options, Tokens(512));
-  options = {.dtype = Dtype::int8, .tp = 8, .pp = 2, .replication = KvReplication::naive};
+  options.dtype = Dtype::int8;
+  options.tp = 8;
+  options.pp = 2;
+  options.replication = KvReplication::naive;
   size_up(*model, options, Tokens(16));
   options.bytes_per_token = 64;
   size_up(*model, options, Tokens(16));
