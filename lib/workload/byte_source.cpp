@@ -33,6 +33,11 @@ class FileSource : public ByteSource {
     if (got < 0) return error(Code::bad_input, fmt::format("cannot read {}: {}", name_, reason(errno)));
     return static_cast<std::size_t>(got);
   }
+  std::optional<std::uint64_t> size() const override {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    return static_cast<std::uint64_t>(status.st_size);
+  }
 
  private:
   int descriptor_;
@@ -42,7 +47,7 @@ class FileSource : public ByteSource {
 
 class MemorySource : public ByteSource {
  public:
-  explicit MemorySource(std::string_view bytes) : left_(bytes) {}
+  explicit MemorySource(std::string_view bytes) : size_(bytes.size()), left_(bytes) {}
 
   Result<std::size_t> read(std::span<char> out) override {
     const std::size_t size = std::min(out.size(), left_.size());
@@ -50,8 +55,10 @@ class MemorySource : public ByteSource {
     left_.remove_prefix(size);
     return size;
   }
+  std::optional<std::uint64_t> size() const override { return size_; }
 
  private:
+  std::uint64_t size_;
   std::string_view left_;
 };
 
@@ -67,6 +74,7 @@ class Rewound : public ByteSource {
     given_ += size;
     return size;
   }
+  std::optional<std::uint64_t> size() const override { return rest_->size(); }
 
  private:
   std::string head_;

@@ -1,5 +1,7 @@
 #pragma once
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +16,8 @@ class ByteSource {
   virtual ~ByteSource() = default;
   /// Fills up to out.size() > 0 bytes; 0 only at the end. Errors (bad_input) name the source.
   virtual Result<std::size_t> read(std::span<char> out) = 0;
+  /// Bytes from front to back, where that is known beforehand. Only an estimate: a file may change.
+  virtual std::optional<std::uint64_t> size() const { return std::nullopt; }
 };
 
 /// A file, pipe or, as "-", standard input; gzip and zstd are told by their first bytes and unpacked. Fails (bad_input)

@@ -46,7 +46,7 @@ void IdIndex::insert_hashed(BlockId id, DenseId dense) {
 }
 
 void IdIndex::grow_hashed() {
-  std::vector<Slot> old(std::max<std::size_t>(2 * slots_.size(), 1024), Slot{0, kNone});
+  LargeVector<Slot> old(std::max<std::size_t>(2 * slots_.size(), 1024), Slot{0, kNone});
   old.swap(slots_);
   hashed_ = 0;
   for (const Slot& slot : old) {

@@ -1,6 +1,5 @@
 #pragma once
 #include <span>
-#include <vector>
 
 #include "workload/workload.hpp"
 
@@ -21,6 +20,8 @@ class IdIndex {
   void prefetch(std::span<const BlockId> ids) const;
   /// `id` is not there yet; `dense` is not kNone.
   void insert(BlockId id, DenseId dense);
+  /// Room for this many ids from 0 on; no memory is touched.
+  void reserve(std::size_t ids) { direct_.reserve(ids); }
 
  private:
   struct Slot {
@@ -31,8 +32,8 @@ class IdIndex {
   void insert_hashed(BlockId id, DenseId dense);
   void grow_hashed();
 
-  std::vector<DenseId> direct_;
-  std::vector<Slot> slots_;  // a power of two of them, or none
+  LargeVector<DenseId> direct_;
+  LargeVector<Slot> slots_;  // a power of two of them, or none
   std::size_t size_ = 0, hashed_ = 0;
 };
 

@@ -39,6 +39,12 @@ Result<bool> LineReader::next(Line& line) {
   }
 }
 
+std::optional<double> LineReader::progress() const {
+  const auto size = source_->size();
+  if (!size || *size == 0) return std::nullopt;
+  return static_cast<double>(received_ - (end_ - begin_)) / static_cast<double>(*size);
+}
+
 Result<bool> LineReader::fill() {
   if (ended_) return false;
   if (begin_ > 0) {
@@ -56,6 +62,7 @@ Result<bool> LineReader::fill() {
   if (!got) return error(got);
   ended_ = *got == 0;
   end_ += *got;
+  received_ += *got;
   if (!started_ && !ended_ && end_ < kByteOrderMark.size()) return fill();
   if (!started_ && std::string_view(window_.get(), end_).starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
   started_ = true;

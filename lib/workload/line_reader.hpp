@@ -28,6 +28,8 @@ class LineReader {
 
   /// False at the end. Errors are those of the source.
   Result<bool> next(Line& line);
+  /// Share of the source that was handed out, where its size is known.
+  std::optional<double> progress() const;
 
  private:
   Result<bool> fill();  // false at the end
@@ -37,7 +39,7 @@ class LineReader {
   std::unique_ptr<ByteSource> source_;
   std::unique_ptr<char[]> window_;
   std::size_t capacity_, begin_ = 0, end_ = 0;  // the unread part of the window; kPadding bytes follow the capacity
-  std::uint64_t number_ = 0;
+  std::uint64_t number_ = 0, received_ = 0;
   bool started_ = false, ended_ = false;
 };
 

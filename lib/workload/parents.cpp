@@ -4,12 +4,13 @@
 
 #include <algorithm>
 
-#include "base/random.hpp"
-
 namespace kv {
 namespace {
 
 constexpr const char* kOneParent = "an id names a block and all blocks before it, so the same id has the same parent";
+
+/// Multiplicative (Knuth, TAOCP 6.4): the top bits spread ids evenly, at one multiplication an id.
+std::uint64_t sampling_hash(BlockId id) { return id * 0x9e3779b97f4a7c15ULL; }
 
 std::optional<BlockId> parent_of(std::span<const BlockId> ids, std::size_t index) {
   return index == 0 ? std::nullopt : std::optional(ids[index - 1]);
@@ -46,7 +47,7 @@ tl::unexpected<Error> parent_conflict(std::span<const BlockId> ids, std::size_t 
 Result<void> ParentSample::add(std::span<const BlockId> ids) {
   sampled_.clear();
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (mix64(ids[i]) > threshold_) continue;
+    if (sampling_hash(ids[i]) > threshold_) continue;
     const auto known = parents_.find(ids[i]);
     if (known == parents_.end()) {
       sampled_.push_back(i);
@@ -58,9 +59,9 @@ Result<void> ParentSample::add(std::span<const BlockId> ids) {
   for (const std::size_t i : sampled_) {
     while (parents_.size() >= max_ids_) {
       threshold_ /= 2;
-      std::erase_if(parents_, [&](const auto& entry) { return mix64(entry.first) > threshold_; });
+      std::erase_if(parents_, [&](const auto& entry) { return sampling_hash(entry.first) > threshold_; });
     }
-    if (mix64(ids[i]) <= threshold_) parents_.emplace(ids[i], parent_of(ids, i));
+    if (sampling_hash(ids[i]) <= threshold_) parents_.emplace(ids[i], parent_of(ids, i));
   }
   return {};
 }

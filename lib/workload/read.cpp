@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "workload/block_size.hpp"
 #include "workload/byte_source.hpp"
 #include "workload/line_reader.hpp"
@@ -14,6 +12,7 @@ namespace kv {
 namespace {
 
 constexpr std::size_t kFirstBad = 5;
+constexpr std::size_t kEstimateAfter = 1000;  // requests, to tell from them how much is to come
 
 /// Runs lines through checks: adds the place to an error, and in lenient mode turns it into a note.
 class Scan {
@@ -26,7 +25,7 @@ class Scan {
 
   /// True if the source was read to its end.
   Result<bool> run(std::unique_ptr<ByteSource> source, const Sink& sink) {
-    LineReader lines(std::move(source));
+    LineReader& lines = lines_.emplace(std::move(source));
     TraceLineParser parser;
     Line line;
     TraceLine request;
@@ -48,6 +47,9 @@ class Scan {
       }
     }
   }
+
+  /// Share of the input that has been read, where its size is known.
+  std::optional<double> progress() const { return lines_ ? lines_->progress() : std::nullopt; }
 
   Result<void> skip(std::uint64_t line, const Error& why) {
     std::string message = fmt::format("{}:{}: {}", name_, line, why.message);
@@ -75,6 +77,7 @@ class Scan {
   std::string name_;
   bool lenient_;
   ReadNotes& notes_;
+  std::optional<LineReader> lines_;
 };
 
 /// What a line must agree on with the lines before it, parents aside.
@@ -139,30 +142,12 @@ class Held {
   std::vector<BlockId> ids_;
 };
 
-std::uint64_t count_resized(const Workload& workload) {
-  std::vector<std::uint32_t> sizes(workload.unique_blocks());  // the last one seen; 0: none yet
-  std::vector<bool> resized(workload.unique_blocks());
-  std::uint64_t count = 0;
-  for (std::size_t i = 0; i < workload.size(); ++i) {
-    const Request request = workload[i];
-    for (std::size_t b = 0; b < request.blocks.size(); ++b) {
-      const DenseId id = request.blocks[b];
-      const auto size = static_cast<std::uint32_t>(workload.tokens_in_block(request, b).count());
-      if (sizes[id] != 0 && sizes[id] != size && !resized[id]) {
-        resized[id] = true;
-        ++count;
-      }
-      sizes[id] = size;
-    }
-  }
-  return count;
-}
-
 Result<Workload> load(std::unique_ptr<ByteSource> source, const ReadOptions& options, Scan& scan) {
   WorkloadBuilder builder;
   Sequence sequence(options.block_size);
   const auto read = scan.run(std::move(source), [&](const TraceLine& line) -> Result<bool> {
     if (const auto added = add(line, sequence, builder); !added) return error(added);
+    if (builder.size() == kEstimateAfter) builder.expect_growth(1.1 / scan.progress().value_or(1));
     return true;
   });
   if (!read) return error(read);
@@ -213,7 +198,7 @@ Result<Workload> read_source(Result<std::unique_ptr<ByteSource>> source, const s
   Scan scan(name, options, notes);
   auto workload = options.lenient && !options.block_size ? load_by_majority(std::move(*source), scan)
                                                          : load(std::move(*source), options, scan);
-  if (workload) notes.resized_blocks = count_resized(*workload);
+  if (workload) notes.resized_blocks = count_resized_blocks(*workload);
   return workload;
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 
 #include "base/random.hpp"
@@ -52,7 +53,8 @@ Workload filter(const Workload& workload, const Keep& keep) {
     ids.clear();
     for (const DenseId dense : request.blocks) ids.push_back(workload.id(dense));
     // A part of a workload has one parent per id, as the whole has: this cannot fail.
-    builder.add(request.at, request.input, request.output, ids).value();
+    [[maybe_unused]] const auto added = builder.add(request.at, request.input, request.output, ids);
+    assert(added);
   }
   return std::move(builder).build(workload.block_size());
 }

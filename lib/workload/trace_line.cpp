@@ -36,8 +36,7 @@ tl::unexpected<Error> malformed(simdjson::error_code code) {
 
 /// What stands there, short enough and clean enough for a terminal.
 std::string quoted(json::value& value) {
-  std::string_view token;
-  if (value.raw_json_token().get(token) != simdjson::SUCCESS) return "something else";
+  std::string_view token = value.raw_json_token();
   token = token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
   std::string out;
   for (const char c : token.substr(0, 40)) out += (c >= ' ' && c < 0x7f) ? c : '?';
@@ -119,18 +118,18 @@ simdjson::error_code check_ignored(json::value value, int depth) {  // NOLINT(mi
     case json::json_type::number:
       return value.get_double().error();
     default: {
-      std::string_view token;
-      if (const auto code = value.raw_json_token().get(token)) return code;
+      const std::string_view token = value.raw_json_token();
       return token.substr(0, token.find_last_not_of(" \t\r") + 1) == "null" ? simdjson::SUCCESS
                                                                             : simdjson::N_ATOM_ERROR;
     }
   }
 }
 
-/// Which of our fields this is; kFields for others. Consumes the key.
-simdjson::error_code find_field(json::field& field, unsigned& found) {
+/// Which of our fields this is, beginning with a guess; kFields for others. Consumes the key.
+simdjson::error_code find_field(json::field& field, unsigned guess, unsigned& found) {
   const json::raw_json_string key = field.key();
-  for (found = 0; found < kFields; ++found) {
+  for (unsigned i = 0; i < kFields; ++i) {
+    found = (guess + i) % kFields;
     if (key.unsafe_is_equal(kNames[found])) return simdjson::SUCCESS;
   }
   std::string_view plain;  // with escapes resolved, it may be one of ours after all
@@ -183,12 +182,11 @@ Result<void> TraceLineParser::parse(const Line& line, TraceLine& out) {
     if (code != simdjson::INCORRECT_TYPE) return malformed(code);
     return error(Code::bad_input, "the line is JSON, but not an object", kShape);
   }
-  unsigned seen = 0;
+  unsigned seen = 0, which = kFields - 1;
   for (auto item : object) {
     json::field field;
     if (const auto code = std::move(item).get(field)) return malformed(code);
-    unsigned which = kFields;
-    if (const auto code = find_field(field, which)) return malformed(code);
+    if (const auto code = find_field(field, which + 1, which)) return malformed(code);
     if (which < kFields && (seen >> which & 1U) != 0) {
       return error(Code::bad_input, fmt::format("the field {} occurs twice", kNames[which]), kShape);
     }

@@ -22,7 +22,7 @@ Tokens Workload::tokens_in_block(const Request& request, std::size_t index) cons
 
 struct WorkloadBuilder::State {
   Workload workload;
-  std::vector<DenseId> parents;  // of each dense id; IdIndex::kNone for the first block of a prompt
+  LargeVector<DenseId> parents;  // of each dense id; IdIndex::kNone for the first block of a prompt
   IdIndex index;
   std::vector<BlockId> scratch;
 };
@@ -38,7 +38,7 @@ Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std:
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max();
   assert(input.count() <= kMax && output.count() <= kMax);
   State& s = *state_;
-  std::vector<DenseId>& refs = s.workload.refs_;
+  LargeVector<DenseId>& refs = s.workload.refs_;
   const std::size_t first_ref = refs.size();
   s.index.prefetch(ids);
 
@@ -82,6 +82,20 @@ Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std:
   return {};
 }
 
+void WorkloadBuilder::expect_growth(double factor) {
+  constexpr double kMostRefs = 1 << 26;
+  Workload& w = state_->workload;
+  const auto grown = [&](std::size_t size) { return static_cast<std::size_t>(static_cast<double>(size) * factor); };
+  if (!(factor > 1) || static_cast<double>(w.refs_.size()) * factor > kMostRefs) return;
+  w.rows_.reserve(grown(w.rows_.size()));
+  w.refs_.reserve(grown(w.refs_.size()));
+  w.ids_.reserve(grown(w.ids_.size()));
+  state_->parents.reserve(grown(w.ids_.size()));
+  state_->index.reserve(grown(w.ids_.size()));
+}
+
+std::size_t WorkloadBuilder::size() const { return state_->workload.size(); }
+
 Workload WorkloadBuilder::build(Tokens block_size) && {
   state_->workload.block_size_ = block_size;
   return std::move(state_->workload);
@@ -107,20 +121,57 @@ WorkloadSummary summarize(const Workload& workload) {
   return sum;
 }
 
-// Dense ids are numbered as they appear, so a block was seen before exactly if its number is below the count so far.
+namespace {
+
+// Dense ids are numbered as they appear, so a block was seen before exactly if its number is below the count so far;
+// and such blocks come first in a request, as every block has one parent.
+std::size_t known_blocks(const Request& request, std::uint64_t seen) {
+  const auto fresh =
+      std::partition_point(request.blocks.begin(), request.blocks.end(), [&](DenseId id) { return id < seen; });
+  return static_cast<std::size_t>(fresh - request.blocks.begin());
+}
+
+}  // namespace
+
 IdealHits ideal_hits(const Workload& workload) {
   IdealHits hits;
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < workload.size(); ++i) {
     const Request request = workload[i];
-    std::uint64_t hit = 0;
-    while (hit < request.blocks.size() && request.blocks[hit] < seen) ++hit;
-    if (hit < request.blocks.size()) seen = request.blocks.back() + std::uint64_t{1};
-    hits.block_hits += hit;
-    hits.token_hits += std::min(hit * workload.block_size().count(), request.input.count());
-    hits.requests_with_hit += hit > 0;
+    const std::uint64_t known = known_blocks(request, seen);
+    seen += request.blocks.size() - known;
+    hits.block_hits += known;
+    hits.token_hits += std::min(known * workload.block_size().count(), request.input.count());
+    hits.requests_with_hit += known > 0;
   }
   return hits;
+}
+
+// A block has others behind it unless it came last in the request that it first appeared in, and no fresh blocks were
+// ever put behind it.
+std::uint64_t count_resized_blocks(const Workload& workload) {
+  std::vector<bool> came_last(workload.unique_blocks()), extended(workload.unique_blocks());
+  std::uint64_t seen = 0;
+  for (std::size_t i = 0; i < workload.size(); ++i) {
+    const Request request = workload[i];
+    const std::size_t known = known_blocks(request, seen);
+    if (known == request.blocks.size()) continue;
+    seen += request.blocks.size() - known;
+    came_last[request.blocks.back()] = true;
+    if (known > 0) extended[request.blocks[known - 1]] = true;
+  }
+  LargeVector<std::uint32_t> last_input(workload.unique_blocks());  // of a request that ends in this block; 0: none
+  std::vector<bool> resized(workload.unique_blocks());
+  for (std::size_t i = 0; i < workload.size(); ++i) {
+    const Request request = workload[i];
+    const DenseId last = request.blocks.back();
+    const auto input = static_cast<std::uint32_t>(request.input.count());
+    const bool partial = input % workload.block_size().count() != 0;
+    const bool inner = !came_last[last] || extended[last];
+    if ((partial && inner) || (last_input[last] != 0 && last_input[last] != input)) resized[last] = true;
+    last_input[last] = input;
+  }
+  return static_cast<std::uint64_t>(std::count(resized.begin(), resized.end(), true));
 }
 
 }  // namespace kv

@@ -2,10 +2,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "workload/large_vector.hpp"
 
 namespace kv {
 
@@ -44,9 +44,9 @@ class Workload {
     std::uint64_t first_ref;
   };
   Tokens block_size_;
-  std::vector<Row> rows_;
-  std::vector<DenseId> refs_;
-  std::vector<BlockId> ids_;
+  LargeVector<Row> rows_;
+  LargeVector<DenseId> refs_;
+  LargeVector<BlockId> ids_;
 };
 
 /// The only way to make a Workload. Beside it, a build holds 4 bytes and a hash slot (8 to 40 bytes) a unique block.
@@ -60,6 +60,10 @@ class WorkloadBuilder {
   /// Copies; `ids` need not be dense. input and output below 2^32, arrivals in order. Fails (bad_input) without a trace
   /// in the state if an id occurs twice or had another parent before, or at 2^32 - 1 unique blocks.
   Result<void> add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids);
+  /// Sets room aside (address space, up to 2 GiB of it) for so many times what was added so far: growing step by step
+  /// costs as much as parsing.
+  void expect_growth(double factor);
+  std::size_t size() const;
   Workload build(Tokens block_size) &&;
 
  private:
@@ -81,5 +85,9 @@ struct IdealHits {
   std::uint64_t requests_with_hit = 0;
 };
 IdealHits ideal_hits(const Workload& workload);
+
+/// Blocks that have several sizes: requests end in them at different lengths, or one ends in what another fills.
+/// A sound trace has none, as an id names the tokens of its block.
+std::uint64_t count_resized_blocks(const Workload& workload);
 
 }  // namespace kv
