@@ -17,6 +17,13 @@ struct BackendSpec {
   OptionValues options;
 };
 
+/// What stands between the scheme and the options of a SPEC.
+enum class AddressForm {
+  none,         ///< nothing: "local:"
+  host,         ///< "//[user@]host[:port][/database]", IPv6 in brackets; the database becomes option "db"
+  socket_path,  ///< "//[user@]/path"
+};
+
 /// One row a scheme. Parsing, help, `list backends`, docs and suggestions read it.
 struct BackendRow {
   std::string scheme;
@@ -24,6 +31,7 @@ struct BackendRow {
   std::string summary;
   std::vector<OptionRow> options;
   Result<std::unique_ptr<Backend>> (*make)(const BackendSpec& spec);
+  AddressForm address = AddressForm::none;
 };
 std::span<const BackendRow> backends();
 

@@ -51,25 +51,6 @@ tl::unexpected<Error> unknown_key(std::string_view owner, std::span<const Option
   return error(Code::bad_input, fmt::format("{}: unknown option '{}'", owner, key.substr(0, 60)), hint);
 }
 
-Result<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned byte = 0;
-    const char* from = text.data() + i + 1;
-    if (i + 2 >= text.size() || std::from_chars(from, from + 2, byte, 16).ptr != from + 2) {
-      return error(Code::bad_input, fmt::format("'{}' ends in a broken %-escape", text.substr(0, 60)),
-                   "write a percent sign as %25");
-    }
-    out += static_cast<char>(byte);
-    i += 2;
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<OptionValues> OptionValues::check(std::string_view owner, std::span<const OptionRow> rows,
@@ -121,6 +102,25 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
     auto value = percent_decode(piece.substr(equals + 1));
     if (!value) return error(value);
     out.emplace_back(std::string(piece.substr(0, equals)), std::move(*value));
+  }
+  return out;
+}
+
+Result<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    unsigned byte = 0;
+    const char* from = text.data() + i + 1;
+    if (i + 2 >= text.size() || std::from_chars(from, from + 2, byte, 16).ptr != from + 2) {
+      return error(Code::bad_input, fmt::format("'{}' ends in a broken %-escape", text.substr(0, 60)),
+                   "write a percent sign as %25");
+    }
+    out += static_cast<char>(byte);
+    i += 2;
   }
   return out;
 }

@@ -43,6 +43,9 @@ class OptionValues {
 /// "a=1&b=2" -> pairs, percent-decoded; an empty piece or a piece without '=' is an error (flags: key=true).
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
 
+/// "%41%2f" -> "A/"; a broken escape is an error.
+Result<std::string> percent_decode(std::string_view text);
+
 std::string_view option_kind_name(OptionKind kind);
 
 }  // namespace kv

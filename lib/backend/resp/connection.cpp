@@ -1,0 +1,229 @@
+#include "backend/resp/connection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "base/parse.hpp"
+
+namespace kv::resp {
+namespace {
+
+constexpr std::size_t kPieces = 128;  // of one sendmsg; IOV_MAX is 1024
+
+struct Advice {
+  std::string_view code, hint;
+};
+
+constexpr Advice kAdvice[] = {
+    {"NOAUTH", "the server wants a password: set KVKIT_REDIS_PASSWORD, and KVKIT_REDIS_USER for an ACL user"},
+    {"WRONGPASS", "check KVKIT_REDIS_PASSWORD and KVKIT_REDIS_USER"},
+    {"NOPERM",
+     "let the user (KVKIT_REDIS_USER) have '~kvkit:* +get +set +exists +unlink +del +info +select', or name another"},
+    {"OOM", "raise the server's maxmemory, or set a maxmemory-policy that evicts"},
+    {"LOADING", "wait until the server has loaded its data"},
+    {"READONLY", "this is a replica: name its primary"},
+    {"MISCONF", "the server cannot save its data: see its log"},
+    {"DENIED", "the server runs in protected mode: give it a password, or connect from its own host"},
+    {"ERR max number of clients", "raise the server's maxclients, or use fewer workers"},
+    {"ERR DB index", "choose a smaller database number"},
+};
+
+/// The server's own words may echo what it was sent, so only the code of an unforeseen refusal is shown.
+Error auth_refusal(std::string_view words) {
+  if (words.substr(0, 9) == "WRONGPASS" || words.substr(0, 6) == "NOAUTH") {
+    return {Code::unavailable, "the server refused user or password",
+            "check KVKIT_REDIS_PASSWORD and KVKIT_REDIS_USER"};
+  }
+  if (words.find("without any password configured") != std::string_view::npos ||
+      words.find("no password is set") != std::string_view::npos) {
+    return {Code::unavailable, "the server has no password, but one was given", "unset KVKIT_REDIS_PASSWORD"};
+  }
+  return {Code::unavailable, fmt::format("the server refused AUTH: {}", printable(words.substr(0, words.find(' ')))),
+          "check KVKIT_REDIS_PASSWORD and KVKIT_REDIS_USER"};
+}
+
+}  // namespace
+
+Error refusal(std::string_view words) {
+  Error out{Code::unavailable, "the server says: " + printable(words), ""};
+  for (const Advice& advice : kAdvice) {
+    if (words.substr(0, advice.code.size()) == advice.code) out.hint = advice.hint;
+  }
+  return out;
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint) {
+  auto socket = Socket::connect(endpoint);
+  if (!socket) return error(socket);
+  std::unique_ptr<Connection> connection(new Connection(std::move(*socket)));
+  if (auto ok = connection->hello(endpoint); !ok) {
+    return error(ok.error().code == Code::io ? Code::unavailable : ok.error().code,
+                 fmt::format("{}: {}", endpoint.where(), ok.error().message), ok.error().hint);
+  }
+  return connection;
+}
+
+Result<void> Connection::hello(const Endpoint& endpoint) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + endpoint.connect_timeout;
+  if (!endpoint.user.empty() || !endpoint.password.empty()) {
+    const auto reply = endpoint.user.empty() ? ask({"AUTH", endpoint.password}, deadline)
+                                             : ask({"AUTH", endpoint.user, endpoint.password}, deadline);
+    if (!reply) return error(reply);
+    if (reply->kind == Reply::Kind::error) return tl::unexpected<Error>(auth_refusal(reply->text));
+  }
+  if (endpoint.database != 0) {
+    const auto reply = ask({"SELECT", std::to_string(endpoint.database)}, deadline);
+    if (!reply) return error(reply);
+    if (reply->kind == Reply::Kind::error) return tl::unexpected<Error>(refusal(reply->text));
+  }
+  return {};
+}
+
+void Connection::begin(TimePoint deadline) {
+  assert(done());
+  heads_.clear();
+  commands_.clear();
+  begun_ = std::chrono::steady_clock::now();
+  deadline_ = deadline;
+  expecting_ = false;
+  sent_ = sent_bytes_ = replied_ = in_flight_ = 0;
+}
+
+void Connection::add(std::span<const std::string_view> words, const Expected& reply) {
+  const std::size_t begin = heads_.size();
+  append_command(heads_, words);
+  commands_.push_back({begin, heads_.size(), {}, {}, {}, reply});
+}
+
+void Connection::add_set(const SetCommand& set, std::string_view key, std::span<const std::byte> header,
+                         std::span<const std::byte> body) {
+  const std::size_t begin = heads_.size();
+  set.append_head(heads_, key, header.size() + body.size());
+  commands_.push_back({begin, heads_.size(), header, body, set.tail(), {}});
+}
+
+void Connection::expect_next() {
+  const Expected* after = replied_ + 1 < commands_.size() ? &commands_[replied_ + 1].reply : nullptr;
+  reader_.expect(commands_[replied_].reply, after);
+  expecting_ = true;
+}
+
+Result<bool> Connection::step(TimePoint until) {
+  assert(!done());
+  if (!expecting_) {
+    if (replied_ == 0 && reader_.buffered() > 0) return error(Code::io, "protocol error: the server speaks unasked");
+    expect_next();
+  }
+  while (true) {
+    const auto complete = reader_.advance();
+    if (!complete) return error(complete);
+    if (*complete) return take_reply();
+
+    const auto out = send_some();
+    if (!out) return last_words(out.error());
+    if (*out > 0) continue;
+
+    std::array<iovec, 3> pieces;
+    const auto in = socket_.receive(std::span(pieces).first(reader_.room(pieces)));
+    if (!in) return error(in);
+    reader_.filled(*in);
+    if (*in > 0) continue;
+
+    const auto ready = socket_.wait(gather(std::span(pieces).first(1)) > 0, std::min(until, deadline_));
+    if (!ready) return error(ready);
+    if (*ready) continue;
+    if (deadline_ > until) return false;
+    return error(Code::io, fmt::format("no answer within {}", format_duration(deadline_ - begun_)),
+                 "raise timeout=, if the network is that slow");
+  }
+}
+
+/// What can be sent now, from where the last send ended; adjacent pieces are one.
+std::size_t Connection::gather(std::span<iovec> pieces) const {
+  std::size_t count = 0, in_flight = in_flight_, skip = sent_bytes_;
+  const auto add = [&](const void* data, std::size_t bytes) {
+    const std::size_t skipped = std::min(skip, bytes);
+    skip -= skipped;
+    if (bytes == skipped) return true;
+    char* from = const_cast<char*>(static_cast<const char*>(data)) + skipped;  // sendmsg does not write there
+    bytes -= skipped;
+    if (count > 0 && static_cast<char*>(pieces[count - 1].iov_base) + pieces[count - 1].iov_len == from) {
+      pieces[count - 1].iov_len += bytes;
+      return true;
+    }
+    if (count == pieces.size()) return false;
+    pieces[count++] = {from, bytes};
+    return true;
+  };
+  for (std::size_t i = sent_; i < commands_.size(); ++i) {
+    const Command& command = commands_[i];
+    in_flight += command.reply.room();
+    if (in_flight > kMaxInFlight && in_flight > command.reply.room()) break;
+    if (!add(heads_.data() + command.head_begin, command.head_end - command.head_begin) ||
+        !add(command.header.data(), command.header.size()) || !add(command.body.data(), command.body.size()) ||
+        !add(command.tail.data(), command.tail.size())) {
+      break;
+    }
+  }
+  return count;
+}
+
+Result<std::size_t> Connection::send_some() {
+  if (sent_ == commands_.size()) return 0;
+  std::array<iovec, kPieces> pieces;
+  const std::size_t count = gather(pieces);
+  if (count == 0) return 0;
+  const auto n = socket_.send(std::span(pieces).first(count));
+  if (n) sent(*n);
+  return n;
+}
+
+void Connection::sent(std::size_t bytes) {
+  bytes += sent_bytes_;
+  while (sent_ < commands_.size()) {
+    const Command& command = commands_[sent_];
+    const std::size_t whole =
+        command.head_end - command.head_begin + command.header.size() + command.body.size() + command.tail.size();
+    if (bytes < whole) break;
+    bytes -= whole;
+    in_flight_ += command.reply.room();
+    ++sent_;
+  }
+  sent_bytes_ = bytes;
+}
+
+Result<bool> Connection::take_reply() {
+  if (replied_ >= sent_) {  // not even asked yet: "max number of clients reached", "protected mode", ...
+    if (reply().kind == Reply::Kind::error) return tl::unexpected<Error>(refusal(reply().text));
+    return error(Code::io, "protocol error: the server speaks unasked");
+  }
+  in_flight_ -= commands_[replied_].reply.room();
+  ++replied_;
+  expecting_ = false;
+  return true;
+}
+
+/// A server that closes says why first, sometimes; that is worth more than "broken pipe".
+tl::unexpected<Error> Connection::last_words(Error lost) {
+  std::array<iovec, 3> pieces;
+  const auto in = socket_.receive(std::span(pieces).first(reader_.room(pieces)));
+  if (!in || *in == 0) return tl::unexpected<Error>(std::move(lost));
+  reader_.filled(*in);
+  const auto complete = reader_.advance();
+  if (!complete || !*complete || reply().kind != Reply::Kind::error) return tl::unexpected<Error>(std::move(lost));
+  return tl::unexpected<Error>(refusal(reply().text));
+}
+
+Result<Reply> Connection::ask(std::initializer_list<std::string_view> words, TimePoint deadline) {
+  begin(deadline);
+  add(std::span(words.begin(), words.size()), {Expected::Kind::text, {}, {}});
+  while (!done()) {
+    if (auto ok = step(deadline); !ok) return error(ok);
+  }
+  return reply();
+}
+
+}  // namespace kv::resp

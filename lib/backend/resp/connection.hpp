@@ -1,0 +1,74 @@
+#pragma once
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/resp/command.hpp"
+#include "backend/resp/reply.hpp"
+#include "backend/resp/socket.hpp"
+
+namespace kv::resp {
+
+/// The Error for an error reply of the server: its words made printable, and what to do about them.
+Error refusal(std::string_view words);
+
+/// A connection that has said hello (AUTH, SELECT) and carries batches of commands, full duplex: replies are read
+/// while commands are still being written, so a batch of any size makes progress, and GETs are held back while more
+/// than kMaxInFlight bytes of values are under way, because a server counts queued replies in its memory.
+/// Any error makes it useless: destroy it, it is in the middle of something. Not thread-safe.
+class Connection {
+ public:
+  static constexpr std::size_t kMaxInFlight = 8 << 20;
+
+  static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint);
+
+  /// A batch: begin, add its commands, step until done. Spans must live until the reply has come.
+  void begin(TimePoint deadline);
+  void add(std::span<const std::string_view> words, const Expected& reply = {});
+  void add_set(const SetCommand& set, std::string_view key, std::span<const std::byte> header,
+               std::span<const std::byte> body);
+  bool done() const { return replied_ == commands_.size(); }
+  /// Index of the command that waits for its reply.
+  std::size_t replied() const { return replied_; }
+  /// True: one more reply is complete, see reply(). False: `until` has passed first.
+  Result<bool> step(TimePoint until);
+  const Reply& reply() const { return reader_.reply(); }
+
+  /// One control command and its reply, of which kMaxTextBytes are read. An error reply is a Reply, not an Error.
+  Result<Reply> ask(std::initializer_list<std::string_view> words, TimePoint deadline);
+
+  std::uint64_t bytes_in() const { return socket_.bytes_in(); }
+  std::uint64_t bytes_out() const { return socket_.bytes_out(); }
+
+ private:
+  struct Command {
+    std::size_t head_begin, head_end;  // in heads_
+    std::span<const std::byte> header, body;
+    std::string_view tail;
+    Expected reply;
+  };
+
+  explicit Connection(Socket socket) : socket_(std::move(socket)) {}
+  Result<void> hello(const Endpoint& endpoint);
+  void expect_next();
+  std::size_t gather(std::span<iovec> pieces) const;
+  Result<std::size_t> send_some();
+  void sent(std::size_t bytes);
+  Result<bool> take_reply();
+  tl::unexpected<Error> last_words(Error lost);
+
+  Socket socket_;
+  ReplyReader reader_;
+  std::string heads_;
+  std::vector<Command> commands_;
+  TimePoint deadline_, begun_;
+  bool expecting_ = false;
+  std::size_t sent_ = 0, sent_bytes_ = 0;  // commands sent whole, and what is sent of the next
+  std::size_t replied_ = 0;
+  std::size_t in_flight_ = 0;  // bytes of values that were asked for and have not come
+};
+
+}  // namespace kv::resp

@@ -1,0 +1,190 @@
+#include "backend/resp/redis.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/parse.hpp"
+#include "codec/value.hpp"
+
+namespace kv::resp {
+namespace {
+
+constexpr std::size_t kKeysPerBatch = 8192;
+
+/// The Error of a reply that is an error.
+Result<void> accepted(const Result<Reply>& reply) {
+  if (!reply) return error(reply);
+  if (reply->kind == Reply::Kind::error) return tl::unexpected<Error>(refusal(reply->text));
+  return {};
+}
+
+bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+
+}  // namespace
+
+Result<void> RedisBackend::start(const Needs& needs) {
+  if (!KeyNames::allows(needs.name_space)) {
+    return error(Code::bad_input, fmt::format("'{}' cannot be part of a key", printable(needs.name_space)),
+                 fmt::format("use letters, digits, '.', '_' and '-', at most {}", KeyNames::kMaxNameSpace));
+  }
+  if (needs.max_body_bytes + ValueHeader::kBytes > kMaxValueBytes) {
+    return error(Code::bad_input,
+                 fmt::format("a value would have {}, but a server takes at most {}",
+                             format_bytes(Bytes(needs.max_body_bytes)), format_bytes(Bytes(kMaxValueBytes))),
+                 "scale it down with --bytes-per-token, or cut it with --tp and --pp");
+  }
+  if (options_.spawn && !private_server_) {
+    auto server = PrivateServer::start(*options_.spawn);
+    if (!server) return error(server);
+    private_server_ = std::move(*server);
+    options_.endpoint = private_server_->endpoint();
+  }
+  common_.reset(new Common{options_.endpoint, KeyNames(needs.name_space), std::max(needs.parts, 1U),
+                           SetCommand(options_.ttl), options_.timeout});
+  return introduce();
+}
+
+Result<void> RedisBackend::introduce() {
+  const auto allowed = [&](Connection& connection) { return try_permissions(connection, deadline()); };
+  if (auto ok = on_control(allowed); !ok) return ok;
+  auto server = on_control([&](Connection& connection) { return ask_server(connection, deadline()); });
+  if (server) {
+    server_ = std::move(*server);
+  } else if (server.error().code != Code::unavailable) {
+    return error(server);  // a refused INFO only leaves the server's name unknown
+  }
+  server_.spawned = private_server_ != nullptr;
+  evicted_before_ = evicted();
+  return {};
+}
+
+/// Everything that a run needs, on a key of its own, so that a missing permission shows now. A server that is full is
+/// let through: its refusals are counted while the run goes on.
+Result<void> RedisBackend::try_permissions(Connection& connection, TimePoint deadline) {
+  const std::string key = common_->names.text({0, 0}, 0) + ":hello";
+  if (auto ok = accepted(connection.ask({"EXISTS", key}, deadline)); !ok) return ok;
+  const auto set = connection.ask({"SET", key, "hello", "PX", "10000"}, deadline);
+  if (!set) return error(set);
+  if (set->kind == Reply::Kind::error && !starts_with(set->text, "OOM") &&
+      set->text.find("ut of memory") == std::string::npos) {
+    return tl::unexpected<Error>(refusal(set->text));
+  }
+  if (auto ok = accepted(connection.ask({"GET", key}, deadline)); !ok) return ok;
+  const auto unlinked = connection.ask({"UNLINK", key}, deadline);
+  if (!unlinked) return error(unlinked);
+  return unlinked->kind != Reply::Kind::error ? Result<void>() : accepted(connection.ask({"DEL", key}, deadline));
+}
+
+Capabilities RedisBackend::capabilities() const {
+  Capabilities out;
+  out.remote = true;
+  out.capacity = server_.max_memory;
+  return out;
+}
+
+Result<std::unique_ptr<Session>> RedisBackend::open() { return RespSession::open(common_); }
+
+std::string RedisBackend::key_text(const Key& key, std::uint32_t part) const {
+  return common_ ? common_->names.text(key, part) : Backend::key_text(key, part);
+}
+
+/// Runs `work` on the connection for everything but values. One that has died since its last use is made anew, once.
+template <class Work>
+auto RedisBackend::on_control(const Work& work) -> decltype(work(std::declval<Connection&>())) {
+  const bool fresh = !control_;
+  if (fresh) {
+    auto connection = Connection::open(options_.endpoint);
+    if (!connection) return error(connection);
+    control_ = std::move(*connection);
+  }
+  auto result = work(*control_);
+  if (result || result.error().code != Code::io) return result;
+  control_.reset();
+  return fresh ? result : on_control(work);
+}
+
+/// INFO of a server of our own; what others evict elsewhere says nothing about this run.
+std::optional<Info> RedisBackend::private_info() {
+  if (!private_server_) return std::nullopt;
+  const auto info = on_control([&](Connection& connection) { return ask_info(connection, "", deadline()); });
+  return info ? std::optional(*info) : std::nullopt;
+}
+
+Result<BackendStats> RedisBackend::stats() {
+  BackendStats out;
+  out.insertions = common_->insertions;
+  out.wire_in_bytes = common_->wire_in;
+  out.wire_out_bytes = common_->wire_out;
+  if (const auto info = private_info()) {
+    // A server evicts values; only where a block is one value are they blocks.
+    const auto evicted = number_in(*info, "evicted_keys");
+    if (evicted && common_->parts == 1) out.evictions = *evicted - evicted_before_;
+    if (const auto used = number_in(*info, "used_memory")) out.used = Bytes(*used);
+  }
+  return out;
+}
+
+Result<void> RedisBackend::clear() {
+  if (!common_) return {};
+  KeyLog written;
+  {
+    const std::lock_guard lock(common_->mutex);
+    for (const auto& log : common_->logs) {
+      for (const Key& key : log->keys()) written.add(key);
+    }
+  }
+  const auto removed = on_control([&](Connection& connection) { return remove(connection, written.keys()); });
+  if (!removed) return removed;
+  const std::lock_guard lock(common_->mutex);
+  std::erase_if(common_->logs, [](const auto& log) { return log.use_count() == 1; });  // of sessions that are gone
+  for (const auto& log : common_->logs) log->clear();
+  common_->insertions = common_->wire_in = common_->wire_out = 0;
+  evicted_before_ = evicted();
+  return {};
+}
+
+std::uint64_t RedisBackend::evicted() {
+  const auto info = private_info();
+  return info ? number_in(*info, "evicted_keys").value_or(0) : 0;
+}
+
+Result<void> RedisBackend::remove(Connection& connection, std::span<const Key> keys) {
+  const std::size_t blocks_per_batch = std::max<std::size_t>(kKeysPerBatch / common_->parts, 1);
+  std::string_view command = "UNLINK";
+  while (!keys.empty()) {
+    const auto batch = keys.first(std::min(blocks_per_batch, keys.size()));
+    auto ok = remove_batch(connection, command, batch);
+    if (!ok && ok.error().code == Code::unavailable && command == "UNLINK") {
+      command = "DEL";  // a server before Redis 4, or an ACL without UNLINK
+      ok = remove_batch(connection, command, batch);
+    }
+    if (!ok) return ok;
+    keys = keys.subspan(batch.size());
+  }
+  return {};
+}
+
+/// One command a block, in one round trip. Code::unavailable: the server refused one of them.
+Result<void> RedisBackend::remove_batch(Connection& connection, std::string_view command, std::span<const Key> keys) {
+  std::vector<KeyNames::Buffer> names(common_->parts);
+  std::vector<std::string_view> words;
+  const TimePoint until = deadline();
+  connection.begin(until);
+  for (const Key& key : keys) {
+    words.assign(1, command);
+    for (std::uint32_t part = 0; part < common_->parts; ++part) {
+      words.push_back(common_->names.write(key, part, names[part]));
+    }
+    connection.add(words);
+  }
+  Result<void> result;
+  while (!connection.done()) {
+    if (const auto ok = connection.step(until); !ok) return error(ok);
+    const Reply& reply = connection.reply();
+    if (reply.kind == Reply::Kind::error) result = tl::unexpected<Error>(refusal(reply.text));
+  }
+  return result;
+}
+
+}  // namespace kv::resp

@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+
+#include "backend/resp/redis.hpp"
+#include "backend/rows.hpp"
+#include "base/parse.hpp"
+#include "metrics/machine.hpp"
+
+namespace kv {
+namespace {
+
+using resp::PrivateServerOptions;
+using resp::RedisBackend;
+using resp::RedisOptions;
+
+constexpr std::uint16_t kDefaultPort = 6379;
+constexpr std::size_t kMaxPasswordBytes = 4096;
+constexpr Bytes kLeastMemory = 4_MiB;  // an empty server takes about one
+
+std::string from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// KVKIT_REDIS_PASSWORD, else the first line of the file that KVKIT_REDIS_PASSWORD_FILE names.
+Result<std::string> password() {
+  if (std::string given = from_environment("KVKIT_REDIS_PASSWORD"); !given.empty()) return given;
+  const std::string path = from_environment("KVKIT_REDIS_PASSWORD_FILE");
+  if (path.empty()) return std::string();
+  std::ifstream in(path, std::ios::binary);
+  std::string line(kMaxPasswordBytes, '\0');
+  in.read(line.data(), static_cast<std::streamsize>(line.size()));
+  line.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  line.resize(std::min(line.find_first_of("\r\n"), line.size()));
+  if (line.empty()) {
+    return error(Code::bad_input, fmt::format("no password can be read from '{}'", path),
+                 "KVKIT_REDIS_PASSWORD_FILE names a file whose first line is the password");
+  }
+  return line;
+}
+
+Result<std::unique_ptr<Backend>> make_client(const BackendSpec& spec) {
+  auto secret = password();
+  if (!secret) return error(secret);
+  RedisOptions options;
+  options.endpoint.host = spec.host;
+  options.endpoint.port = spec.port == 0 ? kDefaultPort : spec.port;
+  options.endpoint.socket_path = spec.path;
+  options.endpoint.user = spec.user.empty() ? from_environment("KVKIT_REDIS_USER") : spec.user;
+  options.endpoint.password = std::move(*secret);
+  options.endpoint.database = spec.options.count("db");
+  options.endpoint.connect_timeout = spec.options.duration("connect_timeout");
+  options.timeout = spec.options.duration("timeout");
+  options.ttl = spec.options.duration("ttl");
+  if (*options.ttl <= Duration(0)) {
+    return error(Code::bad_input, fmt::format("backend {}: ttl must be above 0", spec.scheme),
+                 "keys that outlive a crashed run stay for ever otherwise");
+  }
+  return std::make_unique<RedisBackend>(std::move(options));
+}
+
+/// One of `known`, or an error that suggests the nearest.
+Result<std::string> one_of(const BackendSpec& spec, const std::string& key, std::span<const std::string> known) {
+  std::string value = spec.options.text(key);
+  if (std::find(known.begin(), known.end(), value) != known.end()) return value;
+  std::string hint = fmt::format("known: {}", fmt::join(known, ", "));
+  if (const auto close = nearest(value, known)) hint = fmt::format("did you mean '{}'? {}", *close, hint);
+  return error(Code::bad_input, fmt::format("backend {}: {} cannot be '{}'", spec.scheme, key, resp::printable(value)),
+               hint);
+}
+
+Result<std::unique_ptr<Backend>> make_private(const BackendSpec& spec) {
+  static const std::array<std::string, 8> policies{"allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction",
+                                                   "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"};
+  static const std::array<std::string, 2> transports{"unix", "tcp"};
+  auto policy = one_of(spec, "policy", policies);
+  if (!policy) return error(policy);
+  const auto transport = one_of(spec, "transport", transports);
+  if (!transport) return error(transport);
+
+  PrivateServerOptions server;
+  server.policy = std::move(*policy);
+  server.tcp = *transport == "tcp";
+  server.max_memory = spec.options.has("maxmemory") ? spec.options.bytes("maxmemory") : machine_memory() / 4;
+  if (server.max_memory < kLeastMemory) {
+    return error(Code::bad_input,
+                 fmt::format("backend {}: maxmemory is below {}", spec.scheme, format_bytes(kLeastMemory)));
+  }
+  server.binary = spec.options.has("binary") ? spec.options.text("binary") : from_environment("KVKIT_REDIS_SERVER");
+  if (server.binary.empty()) server.binary = "redis-server";
+
+  RedisOptions options;
+  options.spawn = std::move(server);
+  options.timeout = spec.options.duration("timeout");
+  if (spec.options.has("ttl")) options.ttl = spec.options.duration("ttl");
+  return std::make_unique<RedisBackend>(std::move(options));
+}
+
+const OptionRow kTimeout{"timeout", OptionKind::duration, "10s", "give up on a batch of values after this long"};
+
+const std::vector<OptionRow> kClientOptions{
+    {"ttl", OptionKind::duration, "1h", "expire a value this long after it was stored"},
+    {"db", OptionKind::count, "0", "number of the database"},
+    {"connect_timeout", OptionKind::duration, "2s", "give up on a connection after this long"},
+    kTimeout,
+};
+
+}  // namespace
+
+const BackendRow kRedisRow{
+    .scheme = "redis",
+    .example = "redis://localhost:6379/0?ttl=1h",
+    .summary = "a Redis, Valkey, KeyDB or Dragonfly server over TCP; password in KVKIT_REDIS_PASSWORD",
+    .options = kClientOptions,
+    .make = make_client,
+    .address = AddressForm::host,
+};
+
+const BackendRow kRedisUnixRow{
+    .scheme = "redis+unix",
+    .example = "redis+unix:///run/redis/redis.sock?db=1",
+    .summary = "the same over a unix socket on this host",
+    .options = kClientOptions,
+    .make = make_client,
+    .address = AddressForm::socket_path,
+};
+
+const BackendRow kSpawnRedisRow{
+    .scheme = "spawn+redis",
+    .example = "spawn+redis:?maxmemory=8GiB",
+    .summary = "a private redis-server that starts and ends with the run",
+    .options =
+        {
+            {"maxmemory", OptionKind::bytes, "",
+             "what the server may hold; a quarter of the machine's memory if not given"},
+            {"policy", OptionKind::text, "allkeys-lru", "the server's maxmemory-policy"},
+            {"transport", OptionKind::text, "unix", "unix or tcp (loopback)"},
+            {"binary", OptionKind::text, "", "redis-server to start; else KVKIT_REDIS_SERVER, else from PATH"},
+            {"ttl", OptionKind::duration, "", "expire a value this long after it was stored; never if not given"},
+            kTimeout,
+        },
+    .make = make_private,
+};
+
+}  // namespace kv

@@ -1,0 +1,53 @@
+#pragma once
+#include <sys/uio.h>
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/units.hpp"
+
+struct redisContext;
+
+namespace kv::resp {
+
+/// Where a server is and who we are there.
+struct Endpoint {
+  std::string host;  ///< or, if empty, `socket_path`
+  std::uint16_t port = 6379;
+  std::string socket_path;
+  std::string user, password;
+  std::uint64_t database = 0;
+  Duration connect_timeout = std::chrono::seconds(2);
+
+  std::string where() const;  ///< "host:6379" or the path: no secrets
+};
+
+/// A connected non-blocking stream socket that counts its bytes. Not thread-safe.
+class Socket {
+ public:
+  static Result<Socket> connect(const Endpoint& endpoint);
+
+  /// Bytes taken or given, 0 if that would block. An error (Code::io) says that the connection is over.
+  Result<std::size_t> send(std::span<iovec> pieces);
+  Result<std::size_t> receive(std::span<iovec> pieces);
+  /// False: `until` has passed first.
+  Result<bool> wait(bool to_send, TimePoint until) const;
+
+  std::uint64_t bytes_in() const { return in_; }
+  std::uint64_t bytes_out() const { return out_; }
+
+ private:
+  struct Free {
+    void operator()(redisContext* context) const;
+  };
+  using Context = std::unique_ptr<redisContext, Free>;
+  explicit Socket(Context context);
+
+  Context context_;  // hiredis connects; from then on only its file descriptor is used
+  int fd_;
+  std::uint64_t in_ = 0, out_ = 0;
+};
+
+}  // namespace kv::resp
