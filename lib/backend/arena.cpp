@@ -8,7 +8,8 @@ namespace {
 
 /// Calls copy(first granule, offset in the buffer, bytes) for each run of neighbours.
 template <class Copy>
-Result<void> for_each_run(std::size_t granule_bytes, std::span<const Granule> granules, std::size_t bytes, Copy&& copy) {
+Result<void> for_each_run(std::size_t granule_bytes, std::span<const Granule> granules, std::size_t bytes,
+                          Copy&& copy) {
   assert(granules.size() * granule_bytes >= bytes);
   for (std::size_t begin = 0, offset = 0; offset < bytes;) {
     std::size_t end = begin + 1;

@@ -7,12 +7,6 @@ namespace kv {
 
 using State = BlockEntry::State;
 
-std::uint32_t ArenaLayout::granules_for(std::size_t bytes) const {
-  // Each part may waste all but one byte of a granule.
-  const std::size_t granules = (bytes + parts * (granule_bytes - 1)) / granule_bytes;
-  return static_cast<std::uint32_t>(std::clamp<std::size_t>(granules, 1, ~std::uint32_t{0}));
-}
-
 BlockDirectory::BlockDirectory(const ArenaLayout& layout, std::unique_ptr<Policy> policy)
     : layout_(layout), cache_(layout.capacity, std::move(policy)), heap_(layout.granules) {}
 

@@ -5,27 +5,12 @@
 #include <vector>
 
 #include "backend/arena.hpp"
+#include "backend/arena_layout.hpp"
 #include "backend/backend.hpp"
 #include "backend/key_index.hpp"
 #include "policy/block_cache.hpp"
 
 namespace kv {
-
-/// How blocks are weighed and cut.
-struct ArenaLayout {
-  std::size_t granule_bytes = 0;
-  Granule granules = 0;
-  std::uint64_t capacity = 0;       ///< of the BlockCache: granules, or blocks if they are counted
-  std::uint32_t parts = 1;          ///< values per block
-  std::uint32_t block_granules = 0; ///< of every block where blocks are counted, else 0: as many as its bytes need
-
-  /// Granules that suffice for `bytes` however they are spread over the parts.
-  std::uint32_t granules_for(std::size_t bytes) const;
-  std::uint32_t granules_of(const BlockRef& block) const {
-    return block_granules != 0 ? block_granules : granules_for(block.bytes);
-  }
-  std::uint32_t weight_of(const BlockRef& block) const { return block_granules != 0 ? 1 : granules_of(block); }
-};
 
 /// One value in the arena. Its granules are Entry::granules[first_granule...].
 struct StoredPart {

@@ -35,7 +35,8 @@ Result<std::unique_ptr<Backend>> make_device(const BackendSpec& spec) {
 const BackendRow kDeviceRow{
     .scheme = "device",
     .example = "device:?capacity=8GiB",
-    .summary = "tensors on the first CUDA device, or on the CPU where there is none (then labelled cpu); needs LibTorch",
+    .summary =
+        "tensors on the first CUDA device, or on the CPU where there is none (then labelled cpu); needs LibTorch",
     .options = memory_options("0.9 of the GPU's memory, a quarter of the machine's on a CPU"),
     .make = make_device,
 };

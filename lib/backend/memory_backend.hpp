@@ -58,11 +58,6 @@ class MemoryBackend final : public Backend {
   std::optional<BlockDirectory> directory_;
 };
 
-/// Exposed for tests. `capacity`: bytes, or `blocks` if given; the arena is no larger than `needs` can fill.
-/// Fails (bad_input) if not one block fits, or if the arena would be larger than `available`.
-Result<ArenaLayout> plan_arena(const std::string& scheme, Bytes capacity, std::optional<std::uint64_t> blocks,
-                               const Needs& needs, Bytes available);
-
 /// The options that both rows share; `preset` tells the default capacity.
 std::vector<OptionRow> memory_options(const std::string& preset);
 

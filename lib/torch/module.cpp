@@ -32,7 +32,7 @@ ShapeKey key_of(const Shape& s) { return {s.dtype, s.layers, s.planes, s.tokens,
 }  // namespace
 
 struct KvTorchPickler {
-  std::map<ShapeKey, kv::torch_module::Frame> frames;  // about 1 KiB each, at most kMaxFrames
+  std::map<ShapeKey, kv::ArchiveFrame> frames;  // about 1 KiB each, at most kMaxFrames
 };
 
 namespace {
@@ -189,7 +189,7 @@ std::vector<char> save(const Shape& shape, const at::Tensor& tensor, KvTorchPick
   auto archive = torch::jit::pickle_save(tensor);
   if (pickler.frames.count(key_of(shape)) == 0) {
     if (pickler.frames.size() >= kMaxFrames) pickler.frames.clear();
-    if (auto frame = kv::torch_module::Frame::of({archive.data(), archive.size()})) {
+    if (auto frame = kv::ArchiveFrame::of({archive.data(), archive.size()})) {
       pickler.frames.emplace(key_of(shape), std::move(*frame));
     }
   }
@@ -213,8 +213,7 @@ int pickle_encode(KvTorchPickler* pickler, const Shape* shape, const void* paylo
   return guarded(err, size, [&] {
     payload_bytes(*shape);
     const auto options = at::TensorOptions().dtype(scalar_type(shape->dtype));
-    const auto archive =
-        save(*shape, at::from_blob(const_cast<void*>(payload), sizes_of(*shape), options), *pickler);
+    const auto archive = save(*shape, at::from_blob(const_cast<void*>(payload), sizes_of(*shape), options), *pickler);
     if (archive.size() > body_size) throw std::length_error("archive larger than its bound");
     std::memcpy(body, archive.data(), archive.size());
     *written = archive.size();

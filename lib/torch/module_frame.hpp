@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace kv::torch_module {
+namespace kv {
 
 /// All bytes of an archive written by torch.save that do not depend on the tensor's elements.
 ///
@@ -16,10 +16,10 @@ namespace kv::torch_module {
 /// layout of an archive is determined by the tensor's type and sizes, so an archive that comes from outside is held
 /// to one that LibTorch itself wrote for them; elements, their checksums and the identity derived from those may
 /// differ, nothing else. No LibTorch in here. Format: PKWARE APPNOTE 6.3 (zip), stored records, no comment.
-class Frame {
+class ArchiveFrame {
  public:
   /// Of an archive just written by LibTorch; nullopt if it is no zip file as expected.
-  static std::optional<Frame> of(std::string_view archive) {
+  static std::optional<ArchiveFrame> of(std::string_view archive) {
     if (archive.size() < kEndBytes || u32(archive, archive.size() - kEndBytes) != kEndMagic) return std::nullopt;
     const std::size_t end = archive.size() - kEndBytes;
     const unsigned records = u16(archive, end + 10);
@@ -77,9 +77,9 @@ class Frame {
     return true;
   }
 
-  static std::optional<Frame> between(std::string_view archive, std::vector<Hole> holes) {
+  static std::optional<ArchiveFrame> between(std::string_view archive, std::vector<Hole> holes) {
     std::sort(holes.begin(), holes.end(), [](const Hole& a, const Hole& b) { return a.at < b.at; });
-    Frame frame;
+    ArchiveFrame frame;
     frame.bytes_ = archive.size();
     std::size_t at = 0;
     for (const Hole& hole : holes) {
@@ -95,4 +95,4 @@ class Frame {
   std::vector<Piece> pieces_;
 };
 
-}  // namespace kv::torch_module
+}  // namespace kv
