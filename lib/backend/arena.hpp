@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "torch/abi.h"
 
 namespace kv {
 

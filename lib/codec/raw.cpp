@@ -12,7 +12,7 @@ class Raw final : public Codec {
  public:
   std::size_t bound(const PayloadShape& shape) const override { return shape.bytes().count(); }
   bool identity(const PayloadShape&) const override { return true; }
-  Result<std::size_t> encode(const PayloadShape& shape, std::span<const std::byte> payload,
+  Result<std::size_t> encode([[maybe_unused]] const PayloadShape& shape, std::span<const std::byte> payload,
                              std::span<std::byte> body) override {
     assert(payload.size() == shape.bytes().count() && body.size() >= payload.size());
     std::copy(payload.begin(), payload.end(), body.begin());

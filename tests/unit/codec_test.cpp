@@ -178,10 +178,11 @@ TEST_SUITE("half") {
   TEST_CASE("values whose half is known") {
     // Computed by hand from the format: 5 exponent bits of bias 15, 10 mantissa bits.
     const std::vector<std::pair<float, std::uint16_t>> known{
-        {0.0F, 0x0000},       {-0.0F, 0x8000},      {1.0F, 0x3c00},       {-2.0F, 0xc000},      {65504.0F, 0x7bff},
-        {65519.996F, 0x7bff}, {65520.0F, 0x7c00},   {-1e6F, 0xfc00},      {0x1p-14F, 0x0400},   {0x1p-24F, 0x0001},
-        {0x1p-25F, 0x0000},   {0x1.000002p-25F, 1}, {0x1.8p-24F, 0x0002}, {0x1p-149F, 0x0000},  {0x1.ffcp-15F, 0x03ff},
-        {0x1.002p0F, 0x3c00}, {0x1.006p0F, 0x3c02}, {0x1.ffep0F, 0x4000}, {0x1.ffdfp0F, 0x3fff}};
+        {0.0F, 0x0000},       {-0.0F, 0x8000},      {1.0F, 0x3c00},         {-2.0F, 0xc000},
+        {65504.0F, 0x7bff},   {65519.996F, 0x7bff}, {65520.0F, 0x7c00},     {-1e6F, 0xfc00},
+        {0x1p-14F, 0x0400},   {0x1p-24F, 0x0001},   {0x1p-25F, 0x0000},     {0x1.000002p-25F, 1},
+        {0x1.8p-24F, 0x0002}, {0x1p-149F, 0x0000},  {0x1.ff8p-15F, 0x03ff}, {0x1.ffcp-15F, 0x0400},
+        {0x1.002p0F, 0x3c00}, {0x1.006p0F, 0x3c02}, {0x1.ffep0F, 0x4000},   {0x1.ffdfp0F, 0x3fff}};
     for (const auto& [value, half] : known) {
       CAPTURE(value);
       CHECK(half_from_float(value) == half);

@@ -343,7 +343,7 @@ TEST_SUITE("local") {
     const auto both = make(kLocalRow, {{"capacity", "1GiB"}, {"capacity_blocks", "5"}});
     REQUIRE_FALSE(both.has_value());
     CHECK(both.error().message == "local: both capacity and capacity_blocks are given");
-    const auto policy = make(kLocalRow, {{"policy", "lur"}});
+    const auto policy = make(kLocalRow, {{"policy", "lro"}});
     REQUIRE_FALSE(policy.has_value());
     CHECK(policy.error().hint.find("did you mean") != std::string::npos);
     CHECK(make(kDeviceRow, {{"policy", "random"}}).error().message == "device: unknown policy 'random'");
