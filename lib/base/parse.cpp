@@ -26,13 +26,6 @@ constexpr std::array kByteSuffixes{
 constexpr std::array kDurationSuffixes{Suffix{"ns", 1},   Suffix{"us", 1e3},   Suffix{"ms", 1e6},   Suffix{"s", 1e9},
                                        Suffix{"m", 60e9}, Suffix{"h", 3600e9}, Suffix{"d", 86400e9}};
 
-/// Quotes what the user typed so that a terminal survives it.
-std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text.substr(0, 60)) out += (c >= ' ' && c < 0x7f) ? c : '?';
-  return out + (text.size() > 60 ? "...'" : "'");
-}
-
 tl::unexpected<Error> not_a(std::string_view text, std::string_view what, std::string_view example) {
   return error(Code::bad_input, fmt::format("{} is not {}", quoted(text), what),
                fmt::format("write it like {}", example));
@@ -81,6 +74,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
+
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text.substr(0, 60)) out += (c >= ' ' && c < 0x7f) ? c : '?';
+  return out + (text.size() > 60 ? "...'" : "'");
+}
 
 Result<std::uint64_t> parse_count(std::string_view text) {
   return scaled_integer(text, kCountSuffixes, "a count", "12, 500k or 3M");

@@ -1,0 +1,73 @@
+#include "torch/loader.hpp"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+namespace kv {
+namespace {
+
+constexpr const char* kFile = "libkvkit_torch.so";
+constexpr const char* kHint =
+    "install LibTorch (apt-get install libtorch-dev) and build kvkit again, or set KVKIT_TORCH_MODULE to a built "
+    "libkvkit_torch.so";
+
+std::vector<std::string> places() {
+  if (const char* given = std::getenv("KVKIT_TORCH_MODULE"); given != nullptr && *given != '\0') return {given};
+  namespace fs = std::filesystem;
+  std::vector<std::string> places;
+  std::error_code failed;
+  if (const fs::path program = fs::read_symlink("/proc/self/exe", failed); !failed) {
+    const fs::path prefix = program.parent_path().parent_path();
+    places.push_back(prefix / "lib" / "kvkit" / kFile);
+    // Where LIBDIR carries the architecture (lib/x86_64-linux-gnu).
+    if (fs::path(KVKIT_LIBDIR).is_relative()) places.push_back(prefix / KVKIT_LIBDIR / "kvkit" / kFile);
+  }
+  places.push_back(fs::path(KVKIT_FULL_LIBDIR) / "kvkit" / kFile);
+  if (places.size() == 3 && places[0] == places[1]) places.erase(places.begin());
+  return places;
+}
+
+Result<const KvTorchModule*> load_first() {
+  std::string tried;
+  for (const std::string& place : places()) {
+    auto loaded = load_torch_module(place);
+    if (loaded) return loaded;
+    tried += (tried.empty() ? "" : "; ") + loaded.error().message;
+  }
+  return error(Code::unavailable, "the LibTorch module could not be loaded: " + tried, kHint);
+}
+
+}  // namespace
+
+Result<const KvTorchModule*> load_torch_module(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    // dlerror names the file, and for a library that the module needs, that one's.
+    const char* why = dlerror();
+    return error(Code::unavailable, why != nullptr ? why : path, kHint);
+  }
+  const auto entry = reinterpret_cast<KvTorchEntry>(dlsym(library, KVKIT_TORCH_ENTRY));
+  const KvTorchModule* module = entry != nullptr ? entry(KVKIT_TORCH_ABI_VERSION) : nullptr;
+  if (module != nullptr && module->abi_version == KVKIT_TORCH_ABI_VERSION &&
+      module->struct_bytes == sizeof(KvTorchModule)) {
+    return module;
+  }
+  // Not closed again: what LibTorch has registered on loading does not survive that.
+  return error(Code::unavailable,
+               fmt::format("{}: {}", path,
+                           entry == nullptr ? "not a kvkit module"
+                                            : fmt::format("does not speak version {} of kvkit's LibTorch border",
+                                                          KVKIT_TORCH_ABI_VERSION)),
+               "build the module and the program from the same source");
+}
+
+Result<const KvTorchModule*> torch_module() {
+  static const Result<const KvTorchModule*> loaded = load_first();  // immutable once made
+  return loaded;
+}
+
+}  // namespace kv

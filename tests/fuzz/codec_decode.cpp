@@ -1,0 +1,23 @@
+// Every codec's decoder on any body: it fails, or fills the payload. First bytes: codec, dtype, layers, tokens,
+// channels.
+#include <algorithm>
+#include <vector>
+
+#include "codec/codec.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace kv;
+  constexpr std::size_t kPrefix = 5;
+  if (size < kPrefix) return 0;
+  const CodecRow& row = codecs()[data[0] % codecs().size()];
+  const Dtype dtype = all_dtypes()[data[1] % all_dtypes().size()];
+  const PayloadShape shape{dtype, data[2], 2, data[3], data[4] % 16U};
+  const auto codec = parse_codec(row.name)->make();
+  if (!codec) return 0;
+  // Exactly as large as allowed, so that a sanitizer sees any step beyond.
+  std::vector<std::byte> payload(shape.bytes().count());
+  const std::vector<std::byte> body(reinterpret_cast<const std::byte*>(data) + kPrefix,
+                                    reinterpret_cast<const std::byte*>(data) + size);
+  static_cast<void>((*codec)->decode(shape, body, payload));
+  return 0;
+}
