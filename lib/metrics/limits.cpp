@@ -188,7 +188,7 @@ std::optional<double> stream_limit(std::optional<Stream> stream, TimePoint until
 
 Limits measure_limits(Duration budget) {
   const Duration reserve = budget / 16;  // unmapping, joining
-  const TimePoint start = now(), copied = start + 2 * budget / 5, sent = copied + 3 * budget / 10;
+  const TimePoint start = now(), copied = start + 3 * budget / 5, sent = copied + budget / 5;
   Limits limits;
   limits.memory_copy = memory_copy_limit(start, copied - reserve);
   limits.tcp = stream_limit(tcp_stream(), sent - reserve);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -238,7 +239,7 @@ TEST_SUITE("report") {
     const std::vector<RunResult> runs = {test::a_run(), odd};
     const std::string csv = render(make_report(test::a_context(), runs), Format::csv);
     std::string header;
-    for (const Field& field : fields()) header += (header.empty() ? "" : ",") + std::string(field.path);
+    for (const Field& field : fields()) header.append(header.empty() ? "" : ",").append(field.path);
     CHECK(csv.substr(0, csv.find('\n')) == header);
     CHECK(has(csv, "\nlocal:?capacity=8GiB,raw,"));
     CHECK(has(csv, "\n\"local:?a=1,b=\"\"2\"\"?\",raw,"));
