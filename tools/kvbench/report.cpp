@@ -37,6 +37,7 @@ int report(const Options& options) {
     if (!read) return fail(read.error());
     reports.push_back(std::move(*read));
   }
+  const kv::Style style = options.output.path.empty() ? terminal_style() : kv::Style{};
   const auto written = write_output(render_all(reports, *format, style), options.output.path);
   return written ? 0 : fail(written.error());
 }

@@ -151,7 +151,7 @@ int run(const CLI::App& command, const RunOptions& options) {
       outcome.exit_code = std::max(outcome.exit_code, fail(written.error()));
     }
   }
-  if (const auto written = write_output(kv::render(report, *format, output_style({options.format, ""})), ""); !written) {
+  if (const auto written = write_output(kv::render(report, *format, terminal_style()), ""); !written) {
     outcome.exit_code = std::max(outcome.exit_code, fail(written.error()));
   }
   return outcome.exit_code;
