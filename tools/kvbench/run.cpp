@@ -82,16 +82,14 @@ struct Outcome {
 /// A backend that cannot start leaves a row that says so; the others go on.
 void run_row(const Target& target, const kv::CodecSpec& codec, const RunSetup& setup, const RunOptions& options,
              kv::ReplayControl& control, Outcome& out) {
-  if (target.unavailable) {
-    out.rows.push_back(left_out(target, codec, setup, *target.unavailable));
-    return;
-  }
   auto backend = kv::make_backend(target.spec);
   auto row = backend ? kv::replay(**backend, plan_of(setup, options, codec), control)
                      : kv::Result<kv::RunResult>(kv::error(backend));
   if (!row) {
-    out.exit_code = std::max(out.exit_code, fail(row.error()));
-    out.rows.push_back(left_out(target, codec, setup, row.error().message));
+    const bool forgiven = target.may_be_missing && row.error().code == kv::Code::unavailable;
+    if (!forgiven) out.exit_code = std::max(out.exit_code, fail(row.error()));
+    const std::string hint = forgiven ? " (" + row.error().hint + ")" : "";
+    out.rows.push_back(left_out(target, codec, setup, row.error().message + hint));
     return;
   }
   row->backend = target.spec.text;

@@ -137,12 +137,8 @@ Result<void> find_targets(const RunOptions& o, RunSetup& setup) {
     auto spec = kv::parse_backend(text);
     if (!spec) return in_option("--backend", spec.error());
     // Made once to check its options before anything is measured.
-    if (auto made = kv::make_backend(*spec); !made) {
-      if (!defaults || made.error().code != Code::unavailable) return in_option("--backend", made.error());
-      setup.targets.push_back({std::move(*spec), made.error().message + "; " + made.error().hint});
-      continue;
-    }
-    setup.targets.push_back({std::move(*spec), std::nullopt});
+    if (auto made = kv::make_backend(*spec); !made) return in_option("--backend", made.error());
+    setup.targets.push_back({std::move(*spec), defaults});
   }
   for (const std::string& text : o.codecs) {
     auto codec = kv::parse_codec(text);
