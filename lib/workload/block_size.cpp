@@ -64,10 +64,11 @@ Result<void> BlockSizeFit::check(Tokens input, std::size_t blocks) const {
                                            "--block-size it is inferred",
                                            to_string(fit)));
   }
-  return error(Code::bad_input, message,
-               fmt::format("this line fits block size {}, line {} and those before it fit {}; is a line damaged? "
-                           "--lenient skips what does not fit",
-                           to_string(fit), fit.lo > sizes_.hi ? hi_line_ : lo_line_, to_string(sizes_)));
+  return error(
+      Code::bad_input, message,
+      fmt::format("this line fits block size {}, those before it fit {} (see line {}); is one of them damaged? "
+                  "--lenient skips what does not fit",
+                  to_string(fit), to_string(sizes_), fit.lo > sizes_.hi ? hi_line_ : lo_line_));
 }
 
 void BlockSizeFit::take(std::uint64_t line, Tokens input, std::size_t blocks) {

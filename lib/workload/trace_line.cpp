@@ -180,7 +180,7 @@ Result<void> TraceLineParser::parse(const Line& line, TraceLine& out) {
   json::object object;
   if (const auto code = document.get_object().get(object)) {
     if (code != simdjson::INCORRECT_TYPE) return malformed(code);
-    return error(Code::bad_input, "the line is JSON, but not an object", kShape);
+    return error(Code::bad_input, "the line is not a JSON object", kShape);
   }
   unsigned seen = 0, which = kFields - 1;
   for (auto item : object) {

@@ -1,0 +1,40 @@
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <exception>
+#include <string_view>
+
+#include "base/version.hpp"
+#include "support.hpp"
+
+namespace {
+
+void print_help() {
+  std::puts("Micro-benchmarks of kvkit's hot paths. `efficiency` is the share of this process's memory copy limit.\n");
+  benchmark::PrintDefaultHelp();
+  std::puts("\nExample: kvmicro --benchmark_filter=workload --benchmark_repetitions=5");
+}
+
+int run(int argc, char** argv) {
+  const kv::Version version = kv::version();
+  if (argc == 2 && std::string_view(argv[1]) == "--version") {
+    std::printf("kvmicro %s (%s, %s)\n", version.version.c_str(), version.revision.c_str(), version.build_type.c_str());
+    return 0;
+  }
+  benchmark::Initialize(&argc, argv, print_help);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::AddCustomContext("kvkit", version.version + " " + version.revision + " " + version.build_type);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "kvmicro: %s\n", e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,61 @@
+#include "support.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "base/random.hpp"
+#include "metrics/machine.hpp"
+
+namespace kvmicro {
+
+double memory_copy_bytes_per_s() {
+  static const double limit = kv::measure_limits(std::chrono::milliseconds(500)).memory_copy.value_or(0);
+  return limit;
+}
+
+void set_bytes(benchmark::State& state, std::uint64_t bytes_per_iteration) {
+  const auto bytes = static_cast<double>(bytes_per_iteration) * static_cast<double>(state.iterations());
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+  const double limit = memory_copy_bytes_per_s();
+  if (limit > 0) state.counters["efficiency"] = benchmark::Counter(bytes / limit, benchmark::Counter::kIsRate);
+}
+
+std::string make_trace(std::size_t bytes) {
+  constexpr std::uint64_t kBlock = 512, kConversations = 20000;
+  kv::Random random(1);
+  std::vector<std::vector<std::uint64_t>> conversations(kConversations, {0});  // block 0: the system prompt
+  std::uint64_t next_id = 1, timestamp = 0;
+  std::string text;
+  text.reserve(bytes + 4096);
+  while (text.size() < bytes) {
+    auto& ids = conversations[random.below(kConversations)];
+    if (ids.size() > 60) ids.assign(1, 0);
+    for (std::uint64_t fresh = 1 + random.below(31); fresh > 0; --fresh) ids.push_back(next_id++);
+    timestamp += random.below(600);
+    const std::uint64_t input = ids.size() * kBlock - random.below(kBlock);
+    fmt::format_to(std::back_inserter(text),
+                   "{{\"timestamp\": {}, \"input_length\": {}, \"output_length\": {}, \"hash_ids\": [{}]}}\n",
+                   timestamp, input, 1 + random.below(700), fmt::join(ids, ", "));
+    // The partial block at the end is not shared with the next turn.
+    ids.pop_back();
+  }
+  return text;
+}
+
+MemoryFile::MemoryFile(const std::string& content) : descriptor_(::memfd_create("kvmicro", MFD_CLOEXEC)) {
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t wrote = ::write(descriptor_, content.data() + done, content.size() - done);
+    if (wrote <= 0) throw std::runtime_error("cannot fill a file in memory");
+    done += static_cast<std::size_t>(wrote);
+  }
+}
+
+MemoryFile::~MemoryFile() { ::close(descriptor_); }
+
+std::string MemoryFile::path() const { return fmt::format("/proc/self/fd/{}", descriptor_); }
+
+}  // namespace kvmicro

@@ -1,0 +1,32 @@
+#pragma once
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <string>
+
+namespace kvmicro {
+
+/// Single-threaded copy between buffers beyond every cache, measured once in this process.
+double memory_copy_bytes_per_s();
+
+/// After the loop: bytes_per_second, and `efficiency`: what it is of the memory copy limit.
+void set_bytes(benchmark::State& state, std::uint64_t bytes_per_iteration);
+
+/// A request trace of about `bytes` in the format and proportions of Mooncake's conversation trace (24 ids of 512
+/// tokens a request, a third of them seen before, one system prompt). The same text every time.
+std::string make_trace(std::size_t bytes);
+
+/// A file in memory that can be opened by name, so that reading is measured with the system calls and without a disk.
+class MemoryFile {
+ public:
+  explicit MemoryFile(const std::string& content);
+  ~MemoryFile();
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  std::string path() const;
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace kvmicro
