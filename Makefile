@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 export FUZZ_SECONDS ?= 20
-DEMO ?= build/release/bin/kvbench run workloads/chat.jsonl
+DEMO ?= build/release/bin/kvbench run workloads/small_gpu.jsonl --gpu l4 --engine-cache 3GiB
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo check check-asan check-tsan check-fuzz coverage bench lint format install clean

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the generated samples beside it, the same bytes every time, and prints what a reader should know of them.
 
-    workloads/generate.py           writes chat, agents, rag and oneshot.jsonl
+    workloads/generate.py           writes chat, agents, rag, oneshot and small_gpu.jsonl
     workloads/generate.py --check   writes nothing; fails if a file differs
 """
 import json
@@ -11,7 +11,10 @@ import random
 import sys
 
 BLOCK = 512
-HBM_TOKENS = 390_000  # what an H100 has room for beside Llama-3.1-8B at bf16: about 50 GiB at 128 KiB a token
+# What an H100 has room for beside Llama-3.1-8B at bf16: about 50 GiB at 128 KiB a token.
+HBM_TOKENS = 390_000
+# On an L4, at a cautious share of its memory: 3 GiB.
+SMALL_HBM_TOKENS = 24_576
 HERE = pathlib.Path(__file__).parent
 
 
@@ -82,6 +85,16 @@ def chat(dice):
     return trace
 
 
+def small_gpu(dice):
+    trace = Trace()
+    for user in range(14):
+        first = [dice.between(1100, 1500)]
+        conversation(trace, dice, f"user {user}", ("system prompt", 1100), dice.random() * 60, 6,
+                     message=lambda: first.pop() if first else dice.between(80, 200),
+                     output=lambda: dice.between(100, 250), pause=lambda: 60 + dice.exponential(20))
+    return trace
+
+
 def agents(dice):
     trace = Trace()
     for agent in range(8):
@@ -125,12 +138,12 @@ def hit_tokens(requests, capacity_blocks):
     return hits
 
 
-def describe(name, requests):
+def describe(name, requests, hbm_tokens):
     tokens = sum(r["input_length"] for r in requests)
     refs = [block for r in requests for block in r["hash_ids"]]
     unique = len(set(refs))
     ideal = hit_tokens(requests, unique) / tokens
-    in_hbm = hit_tokens(requests, HBM_TOKENS // BLOCK) / tokens
+    in_hbm = hit_tokens(requests, hbm_tokens // BLOCK) / tokens
     print(f"{name:14} {len(requests):4} requests over {requests[-1]['timestamp'] / 60000:4.0f} min, "
           f"{tokens / 1e6:5.2f} M tokens, {unique * BLOCK / 1e6:5.2f} M of them unique, "
           f"token hits: ideal {ideal:6.1%}, in HBM alone {in_hbm:6.1%}")
@@ -138,7 +151,7 @@ def describe(name, requests):
 
 def main():
     check, same = "--check" in sys.argv[1:], True
-    for seed, make in enumerate((chat, agents, rag, oneshot), start=1):
+    for seed, make in enumerate((chat, agents, rag, oneshot, small_gpu), start=1):
         path = HERE / f"{make.__name__}.jsonl"
         requests = list(make(Dice(seed)).lines())
         text = "".join(json.dumps(request) + "\n" for request in requests)
@@ -147,7 +160,7 @@ def main():
         elif not path.exists() or path.read_text() != text:
             print(f"{path} differs from what this script makes", file=sys.stderr)
             same = False
-        describe(path.name, requests)
+        describe(path.name, requests, SMALL_HBM_TOKENS if make is small_gpu else HBM_TOKENS)
     return 0 if same else 1
 
 

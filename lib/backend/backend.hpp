@@ -24,6 +24,7 @@ struct Needs {
   std::size_t max_body_bytes = 0;   ///< of one value, without its header
   std::size_t max_block_bytes = 0;  ///< of a whole block's bodies
   std::uint64_t unique_blocks = 0;  ///< that the workload can ask for
+  std::size_t replay_bytes = 0;     ///< memory that the replay itself takes beside the backend
 };
 
 /// A block of a request as a session sees it.

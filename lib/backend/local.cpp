@@ -20,7 +20,7 @@ const BackendRow kLocalRow{
     .scheme = "local",
     .example = "local:?capacity=8GiB&policy=lru",
     .summary = "this process's own memory",
-    .options = memory_options("a quarter of the machine's memory"),
+    .options = memory_options("a quarter of the machine's memory, less what the replay itself takes"),
     .make = make_local,
 };
 

@@ -151,7 +151,9 @@ Result<std::unique_ptr<Backend>> MemoryBackend::make(const MemoryKind& kind, con
 Result<void> MemoryBackend::start(const Needs& needs) {
   const auto room = kind_.room();
   if (!room) return error(room);
-  const Bytes capacity = capacity_.value_or(room->preset);
+  // The default is a share of the machine, which the replay's own windows must not exceed either.
+  const Bytes preset = room->preset - std::min(room->preset / 2, Bytes(needs.replay_bytes));
+  const Bytes capacity = capacity_.value_or(preset);
   const auto layout = plan_arena(kind_.scheme, capacity, capacity_blocks_, needs, room->available);
   if (!layout) return error(layout);
   arena_.reset();  // first, so that a second start does not need twice the memory

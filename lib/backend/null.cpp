@@ -37,11 +37,7 @@ class NullBackend final : public Backend {
  public:
   Result<void> start(const Needs&) override { return {}; }
   Capabilities capabilities() const override { return {}; }
-  ServerInfo server() const override {
-    ServerInfo info;
-    info.name = "null";
-    return info;
-  }
+  ServerInfo server() const override { return {}; }
   Result<std::unique_ptr<Session>> open() override { return std::make_unique<NullSession>(); }
   Result<BackendStats> stats() override {
     BackendStats stats;

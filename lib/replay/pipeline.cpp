@@ -18,14 +18,24 @@ bool always_identity(const Codec& codec, const KvGeometry& geometry) {
                      [&](const KvPart& part) { return codec.identity(part.per_token); });
 }
 
-Slots make_slots(const ReplayPlan& plan, const Codec& codec) {
-  const std::size_t payload = std::max<std::size_t>(plan.geometry->max_part().count(), 1);
-  std::size_t body = 1;
+struct SlotSizes {
+  std::size_t count, payload_bytes, body_bytes;
+  bool shared;
+};
+
+SlotSizes slot_sizes(const ReplayPlan& plan, const Codec& codec) {
+  SlotSizes sizes{1, std::max<std::size_t>(plan.geometry->max_part().count(), 1), 1, false};
   for (const KvPart& part : plan.geometry->parts()) {
-    body = std::max(body, codec.bound(part.shape(Tokens(0), plan.workload->block_size())));
+    sizes.body_bytes = std::max(sizes.body_bytes, codec.bound(part.shape(Tokens(0), plan.workload->block_size())));
   }
-  const std::size_t count = std::clamp<std::size_t>(plan.window.count() / payload, 1, kMaxSlots);
-  return {count, payload, body, always_identity(codec, *plan.geometry)};
+  sizes.count = std::clamp<std::size_t>(plan.window.count() / sizes.payload_bytes, 1, kMaxSlots);
+  sizes.shared = always_identity(codec, *plan.geometry);
+  return sizes;
+}
+
+Slots make_slots(const ReplayPlan& plan, const Codec& codec) {
+  const SlotSizes sizes = slot_sizes(plan, codec);
+  return {sizes.count, sizes.payload_bytes, sizes.body_bytes, sizes.shared};
 }
 
 }  // namespace
@@ -39,6 +49,11 @@ Pipeline::Pipeline(const ReplayPlan& plan, const Backend& backend, Session& sess
       payloads_(payloads),
       on_device_(backend.capabilities().device_memory),
       slots_(make_slots(plan, *codec_)) {}
+
+std::size_t Pipeline::memory_bytes(const ReplayPlan& plan, const Codec& codec) {
+  const SlotSizes sizes = slot_sizes(plan, codec);
+  return sizes.count * (sizes.payload_bytes + (sizes.shared ? 0 : sizes.body_bytes)) + sizes.payload_bytes;
+}
 
 Pipeline::Item Pipeline::item(std::size_t block, std::size_t part) const {
   return {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(part),

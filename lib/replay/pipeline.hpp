@@ -18,6 +18,9 @@ class Pipeline {
   Pipeline(const ReplayPlan& plan, const Backend& backend, Session& session, std::unique_ptr<Codec> codec,
            const PayloadSource& payloads);
 
+  /// What one worker's windows take.
+  static std::size_t memory_bytes(const ReplayPlan& plan, const Codec& codec);
+
   /// Serves request `index`; `engine_blocks` of it are in the engine's own cache. Counted if `record`.
   void serve(std::size_t index, std::uint32_t engine_blocks, bool record, const std::atomic<bool>& stop);
 
