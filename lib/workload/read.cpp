@@ -112,8 +112,8 @@ class Sequence {
 
 /// Adds a request to a workload under construction if it agrees with those before it.
 Result<void> add(const TraceLine& line, Sequence& sequence, WorkloadBuilder& builder) {
-  if (const auto checked = sequence.check(line); !checked) return checked;
-  if (const auto added = builder.add(line.at, line.input, line.output, line.ids); !added) return added;
+  if (auto checked = sequence.check(line); !checked) return checked;
+  if (auto added = builder.add(line.at, line.input, line.output, line.ids); !added) return added;
   sequence.take(line);
   return {};
 }

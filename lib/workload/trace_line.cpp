@@ -196,7 +196,7 @@ Result<void> TraceLineParser::parse(const Line& line, TraceLine& out) {
   if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
     return error(Code::bad_input, "malformed JSON: something follows the object", kShape);
   }
-  if (const auto complete = check_complete(seen); !complete) return complete;
+  if (auto complete = check_complete(seen); !complete) return complete;
   out.line = line.number;
   out.ids = state_->ids;
   return {};
