@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Formatting, clang-tidy over lib/ and tools/, scripts and links in documents:  cmake/lint.py [-j N]
+"""Formatting, clang-tidy over lib/ and tools/, headers that stand alone, scripts, links in documents:  cmake/lint.py [-j N]
 
-Needs Debian 12's clang-format-14 and clang-tidy-14, and build/release configured. A file that clang-tidy found clean
-is not looked at again until it, a header of ours that it includes, or .clang-tidy changes.
+Needs Debian 12's clang-format-14 and clang-tidy-14, and build/release configured. A file that was found clean is
+not looked at again until it, a header of ours that it includes, or .clang-tidy changes.
 """
 import argparse
 import concurrent.futures
@@ -57,31 +57,33 @@ def link_errors():
     return "".join(errors)
 
 
-def digest(command, directory):
-    """Of everything of ours that clang-tidy would read for this file; None if the compiler cannot tell."""
-    compiler = shlex.split(command)
-    while compiler and not re.search(r"(\+\+|/cc|gcc|clang)$", compiler[0]):  # ccache and its settings
-        compiler.pop(0)
-    output = compiler.index("-o")
-    listing = subprocess.run([*compiler[:output], *compiler[output + 2:], "-MM"], cwd=directory, capture_output=True,
-                             text=True, check=False)
+def compiler_call(entry):
+    """The compiler and its options, without launchers, input and output."""
+    words = shlex.split(entry["command"])
+    while not re.search(r"(\+\+|/cc|gcc|clang)$", words[0]):  # ccache and its settings
+        words.pop(0)
+    return words[:words.index("-MD")] if "-MD" in words else words[:words.index("-o")]
+
+
+def digest(compiler, source, check):
+    """Of everything of ours that `check` would read for this source; None if the compiler cannot tell."""
+    listing = subprocess.run([*compiler, "-MM", "-x", "c++", source], capture_output=True, text=True, check=False)
     if listing.returncode:
         return None
-    sha = hashlib.sha256(Path(".clang-tidy").read_bytes())
+    sha = hashlib.sha256(" ".join(check).encode() + Path(".clang-tidy").read_bytes())
     for name in sorted(listing.stdout.replace("\\\n", " ").split()[1:]):
         if "/generated/" not in name:  # holds the git revision
-            sha.update((Path(directory) / name).read_bytes())
+            sha.update(Path(name).read_bytes())
     return sha.hexdigest()
 
 
-def tidy(entry):
-    """Diagnostics of one file, "" if clean."""
-    key = digest(entry["command"], entry["directory"])
+def look(compiler, source, check):
+    """What `check` says of a source, "" if it is clean."""
+    key = digest(compiler, source, check)
     clean = CACHE / (key or "")
     if key and clean.exists():
         return ""
-    result = subprocess.run([TIDY, "-p", "build/release", "--quiet", "--extra-arg=-Wno-unknown-warning-option",
-                             entry["file"]], capture_output=True, text=True, check=False)
+    result = subprocess.run([*check, source], capture_output=True, text=True, check=False)
     if result.returncode:
         return result.stdout + result.stderr
     if key:
@@ -90,15 +92,21 @@ def tidy(entry):
     return ""
 
 
-def tidy_errors(jobs):
-    entries = []
+def code_errors(jobs):
+    """clang-tidy over lib/ and tools/, and every header of lib/ alone, as a user may include it."""
+    entries = {}
     for entry in json.loads(Path("build/release/compile_commands.json").read_text()):
         name = os.path.relpath(entry["file"])
         if re.match(r"(lib|tools)/", name) and not NOT_TIDIED.match(name):
-            entries.append({**entry, "file": name})
+            entries[name] = compiler_call(entry)
+    tidy = [TIDY, "-p", "build/release", "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
+    work = [(compiler, name, tidy) for name, compiler in entries.items()]
+    compiler = entries["lib/base/parse.cpp"]
+    alone = [*compiler, "-fsyntax-only", "-Wno-unused-function", "-Wno-pragma-once-outside-header", "-x", "c++"]
+    work += [(compiler, name, alone) for name in tracked("lib/*.hpp") if not NOT_TIDIED.match(name)]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        found = list(pool.map(tidy, entries))
-    print(f"clang-tidy: {len(entries)} files, {sum(map(bool, found))} with findings")
+        found = list(pool.map(lambda args: look(*args), work))
+    print(f"clang-tidy and headers alone: {len(work)} files, {sum(map(bool, found))} with findings")
     return "\n".join(filter(None, found))
 
 
@@ -112,7 +120,7 @@ def main():
                      "  hint: it is Debian 12's; run `make lint` there, or let CI do it")
     failed = []
     for what, errors in (("formatting", format_errors()), ("scripts", script_errors()), ("links", link_errors()),
-                         ("clang-tidy", tidy_errors(jobs))):
+                         ("code", code_errors(jobs))):
         if errors.strip():
             print(errors)
             failed.append(what)

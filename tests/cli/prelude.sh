@@ -37,5 +37,17 @@ sys.exit(1 if errors else 0)
 PY
 }
 
+# best_ms COMMAND...: the shortest of 20 runs, in milliseconds.
+best_ms() {
+  python3 - "$@" <<'PY'
+import subprocess, sys, time
+def once():
+    start = time.perf_counter()
+    subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+print(f"{1000 * min(once() for _ in range(20)):.1f} ms: {' '.join(sys.argv[1:])}")
+PY
+}
+
 # In documents `make TARGET` is only held to name targets that exist: the tests run inside one of them.
 make() { (cd "$SOURCE" && command make -n "$@" >/dev/null); }

@@ -6,7 +6,7 @@ A session is read top to bottom; every line is one of
   $ command          run by sh (a trailing \\ continues it) with kvbench on PATH; `within 20s $ command` sets its limit
   ? 2                its exit code; 0 if not given
   > text             some line of stdout contains text        2> text    the same of stderr
-  >= text            stdout is exactly these lines, in order  2>= text
+  >= text            stdout is exactly these lines, in order  2>= text     (one bare >= : it is empty)
   >~ regex           some line of stdout matches              2>~ regex
   >! text            no line of stdout contains text          2>! text
 Commands of one session share $TMP, a fresh directory, and see $T (the trace), $GOLDEN, $W (workloads/), $SCHEMA
@@ -114,7 +114,7 @@ def violated(expectation, output, exact):
     lines = output.splitlines()
     text = expectation.text
     if expectation.kind == "=":
-        return None if lines == exact else "is not exactly the lines expected"
+        return None if lines == ([] if exact == [""] else exact) else "is not exactly the lines expected"
     if expectation.kind == "~":
         return None if any(re.search(text, line) for line in lines) else f"has no line that matches: {text}"
     if expectation.kind == "!":
