@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,15 @@ namespace {
 
 using kv::Json;
 
-/// What can be listed, as a list of objects: the JSON output as it stands, and the table by its columns.
+/// One thing that can be named: all of it for JSON, and what the table's columns show of it.
+struct Item {
+  Json json;
+  std::vector<std::string> cells;
+};
 struct Listing {
   std::string name, summary;
-  std::vector<std::string> columns;  ///< keys that the table shows
-  Json (*items)();
+  std::vector<std::string> columns;
+  std::vector<Item> (*items)();
 };
 
 Json options_of(std::span<const kv::OptionRow> rows) {
@@ -38,26 +43,34 @@ Json options_of(std::span<const kv::OptionRow> rows) {
   return options;
 }
 
-Json list_backends() {
-  Json items = Json::array();
+std::vector<Item> list_backends() {
+  std::vector<Item> items;
   for (const kv::BackendRow& row : kv::backends()) {
-    items.push_back({{"name", row.scheme + ":"},
-                     {"summary", row.summary},
-                     {"example", row.example},
-                     {"options", options_of(row.options)}});
+    const Json json = {
+        {"name", row.scheme}, {"summary", row.summary}, {"example", row.example}, {"options", options_of(row.options)}};
+    items.push_back({json, {row.scheme + ":", row.summary, row.example}});
   }
   return items;
 }
 
-Json list_codecs() {
-  Json items = Json::array();
+std::vector<Item> list_codecs() {
+  std::vector<Item> items;
   for (const kv::CodecRow& row : kv::codecs()) {
-    items.push_back({{"name", row.name}, {"summary", row.summary}, {"options", options_of(row.options)}});
+    const Json json = {{"name", row.name}, {"summary", row.summary}, {"options", options_of(row.options)}};
+    items.push_back({json, {row.name, row.summary}});
   }
   return items;
 }
 
-std::string attention_of(const kv::Model& model) {
+/// "8.03B", "1.04T", "15.2M".
+std::string params_text(double params) {
+  for (const auto& [unit, size] : {std::pair{'T', 1e12}, {'B', 1e9}}) {
+    if (params >= 0.9995 * size) return fmt::format("{:.3g}{}", params / size, unit);
+  }
+  return fmt::format("{:.3g}M", params / 1e6);
+}
+
+std::string attention_text(const kv::Model& model) {
   if (model.mla) return fmt::format("MLA {}+{}", model.mla->kv_lora_rank, model.mla->rope_dim);
   std::string text = fmt::format("{} x {}", model.kv_heads, model.head_dim);
   if (model.sliding_layers > 0) text += fmt::format(", {} layers of window {}", model.sliding_layers, model.window);
@@ -65,43 +78,55 @@ std::string attention_of(const kv::Model& model) {
   return text;
 }
 
-Json list_models() {
-  Json items = Json::array();
-  for (const kv::Model& model : kv::models()) {
-    items.push_back({{"name", model.name},
-                     {"params", fmt::format("{:.3g}B", model.params / 1e9)},
-                     {"layers", model.layers},
-                     {"kv", attention_of(model)},
-                     {"source", model.source}});
+std::vector<Item> list_models() {
+  std::vector<Item> items;
+  for (const kv::Model& m : kv::models()) {
+    Json json = {{"name", m.name},         {"params", m.params},     {"active_params", m.active_params},
+                 {"layers", m.layers},     {"hidden", m.hidden},     {"heads", m.heads},
+                 {"kv_heads", m.kv_heads}, {"head_dim", m.head_dim}, {"sliding_layers", m.sliding_layers},
+                 {"window", m.window},     {"mla", nullptr},         {"linear_layers", m.linear_layers},
+                 {"source", m.source}};
+    if (m.mla) json["mla"] = {{"kv_lora_rank", m.mla->kv_lora_rank}, {"rope_dim", m.mla->rope_dim}};
+    items.push_back({json, {m.name, params_text(m.params), std::to_string(m.layers), attention_text(m), m.source}});
   }
   return items;
 }
 
-Json list_gpus() {
-  Json items = Json::array();
-  for (const kv::Gpu& gpu : kv::gpus()) {
-    items.push_back({{"name", gpu.name},
-                     {"bf16", fmt::format("{:.4g} TFLOP/s", gpu.bf16_flops / 1e12)},
-                     {"memory", kv::format_bytes(gpu.memory)},
-                     {"hbm", kv::figure_text(gpu.hbm_bytes_per_s, kv::Unit::bytes_per_s)},
-                     {"pcie", kv::figure_text(gpu.pcie_bytes_per_s, kv::Unit::bytes_per_s)},
-                     {"nvlink", kv::figure_text(gpu.nvlink_bytes_per_s, kv::Unit::bytes_per_s)},
-                     {"utilisation", fmt::format("{:.0f}%{}", 100 * gpu.prefill_utilisation,
-                                                 gpu.utilisation_measured ? "" : " (assumed)")},
-                     {"source", gpu.source}});
+std::vector<Item> list_gpus() {
+  std::vector<Item> items;
+  for (const kv::Gpu& g : kv::gpus()) {
+    const auto rate = [](std::optional<double> value) { return kv::figure_text(value, kv::Unit::bytes_per_s); };
+    const Json json = {{"name", g.name},
+                       {"bf16_flops", g.bf16_flops},
+                       {"memory_bytes", g.memory.count()},
+                       {"hbm_bytes_per_s", g.hbm_bytes_per_s},
+                       {"pcie_bytes_per_s", g.pcie_bytes_per_s},
+                       {"nvlink_bytes_per_s", g.nvlink_bytes_per_s ? Json(*g.nvlink_bytes_per_s) : Json(nullptr)},
+                       {"prefill_utilisation", g.prefill_utilisation},
+                       {"utilisation_measured", g.utilisation_measured},
+                       {"source", g.source}};
+    items.push_back(
+        {json,
+         {g.name, fmt::format("{:.4g} TFLOP/s", g.bf16_flops / 1e12), kv::format_bytes(g.memory),
+          rate(g.hbm_bytes_per_s), rate(g.pcie_bytes_per_s), rate(g.nvlink_bytes_per_s),
+          fmt::format("{:.0f}%{}", 100 * g.prefill_utilisation, g.utilisation_measured ? "" : " (assumed)")}});
   }
   return items;
 }
 
-Json list_prefills() {
-  Json items = Json::array();
-  for (const kv::PrefillRow& row : kv::prefills()) items.push_back({{"name", row.name}, {"summary", row.summary}});
+std::vector<Item> list_prefills() {
+  std::vector<Item> items;
+  for (const kv::PrefillRow& row : kv::prefills()) {
+    items.push_back({{{"name", row.name}, {"summary", row.summary}}, {row.name, row.summary}});
+  }
   return items;
 }
 
-Json list_fields() {
-  Json items = Json::array();
-  for (const kv::Field& field : kv::fields()) items.push_back({{"name", field.path}, {"summary", field.meaning}});
+std::vector<Item> list_fields() {
+  std::vector<Item> items;
+  for (const kv::Field& field : kv::fields()) {
+    items.push_back({{{"name", field.path}, {"summary", field.meaning}}, {field.path, field.meaning}});
+  }
   return items;
 }
 
@@ -120,38 +145,36 @@ const std::vector<Listing>& listings() {
   return kListings;
 }
 
-std::string cell(const Json& item, const std::string& key) {
-  const Json& value = item.at(key);
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 /// Below an item: its options, one a line.
 std::string option_lines(const Json& item) {
   kv::Table table;
   table.columns = {{"", kv::Align::left}, {"", kv::Align::left}, {"", kv::Align::left}, {"", kv::Align::left}};
   for (const Json& option : kv::list_at(item, "options")) {
-    const std::string preset = option.at("default").is_null() ? "" : "default " + cell(option, "default");
-    table.rows.push_back({"    " + cell(option, "key"), cell(option, "kind"), preset, cell(option, "summary")});
+    const std::string preset = kv::text_at(option, "default");
+    table.rows.push_back({"    " + kv::text_at(option, "key"), kv::text_at(option, "kind"),
+                          preset.empty() ? preset : "default " + preset, kv::text_at(option, "summary")});
   }
   std::string out;
   for (const std::string& row : kv::lay_out(table, 1000).rows) out += row + "\n";
   return out;
 }
 
-std::string table_text(const Listing& listing, const Json& items, std::size_t width) {
+std::string table_text(const Listing& listing, const std::vector<Item>& items, std::size_t width) {
   kv::Table table;
   for (const std::string& column : listing.columns) {
     table.columns.push_back({column, kv::Align::left, column == listing.columns.back() ? std::size_t{20} : 0});
   }
-  for (const Json& item : items) {
-    std::vector<std::string> row;
-    for (const std::string& column : listing.columns) row.push_back(cell(item, column));
-    table.rows.push_back(std::move(row));
-  }
+  for (const Item& item : items) table.rows.push_back(item.cells);
   const kv::TableLines lines = kv::lay_out(table, width);
   std::string out = lines.headings.front() + "\n";
-  for (std::size_t i = 0; i < lines.rows.size(); ++i) out += lines.rows[i] + "\n" + option_lines(items[i]);
+  for (std::size_t i = 0; i < items.size(); ++i) out += lines.rows[i] + "\n" + option_lines(items[i].json);
   return out;
+}
+
+std::string json_text(const std::vector<Item>& items) {
+  Json list = Json::array();
+  for (const Item& item : items) list.push_back(item.json);
+  return list.dump(2) + "\n";
 }
 
 kv::Result<const Listing*> find_listing(const std::string& name) {
@@ -173,8 +196,8 @@ int list(const std::string& name, const Output& output) {
                  "one of table, json"});
   }
   const kv::Style style = output.path.empty() ? terminal_style() : kv::Style{};
-  const Json items = (*listing)->items();
-  const std::string text = output.format == "json" ? items.dump(2) + "\n" : table_text(**listing, items, style.width);
+  const std::vector<Item> items = (*listing)->items();
+  const std::string text = output.format == "json" ? json_text(items) : table_text(**listing, items, style.width);
   const auto written = write_output(text, output.path);
   return written ? 0 : fail(written.error());
 }
