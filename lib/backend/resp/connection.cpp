@@ -31,8 +31,10 @@ constexpr Advice kAdvice[] = {
     {"ERR DB index", "choose a smaller database number"},
 };
 
-/// The server's own words may echo what it was sent, so only the code of an unforeseen refusal is shown.
+/// The server's own words may echo what it was sent, so of an unforeseen refusal only a code like "ERR" is shown.
 Error auth_refusal(std::string_view words) {
+  const std::string_view first = words.substr(0, words.find(' '));
+  const bool is_code = first.size() < 16 && first.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == first.npos;
   if (words.substr(0, 9) == "WRONGPASS" || words.substr(0, 6) == "NOAUTH") {
     return {Code::unavailable, "the server refused user or password",
             "check KVKIT_REDIS_PASSWORD and KVKIT_REDIS_USER"};
@@ -41,7 +43,7 @@ Error auth_refusal(std::string_view words) {
       words.find("no password is set") != std::string_view::npos) {
     return {Code::unavailable, "the server has no password, but one was given", "unset KVKIT_REDIS_PASSWORD"};
   }
-  return {Code::unavailable, fmt::format("the server refused AUTH: {}", printable(words.substr(0, words.find(' ')))),
+  return {Code::unavailable, fmt::format("the server refused AUTH ({})", is_code ? first : "no code"),
           "check KVKIT_REDIS_PASSWORD and KVKIT_REDIS_USER"};
 }
 
