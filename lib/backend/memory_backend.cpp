@@ -142,7 +142,7 @@ Result<std::unique_ptr<Backend>> MemoryBackend::make(const MemoryKind& kind, con
     std::vector<std::string> names;
     for (const PolicyRow& row : policies()) names.push_back(row.name);
     const auto close = nearest(name, names);
-    return error(Code::bad_input, fmt::format("{}: unknown policy {}", kind.scheme, quoted(name)),
+    return error(Code::bad_input, fmt::format("{}: unknown policy {}", kind.scheme, quote(name)),
                  (close ? fmt::format("did you mean '{}'? ", *close) : "") + "known policies: " + policy_names());
   }
   return std::unique_ptr<Backend>(new MemoryBackend(kind, spec, *policy));

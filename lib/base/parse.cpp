@@ -27,7 +27,7 @@ constexpr std::array kDurationSuffixes{Suffix{"ns", 1},   Suffix{"us", 1e3},   S
                                        Suffix{"m", 60e9}, Suffix{"h", 3600e9}, Suffix{"d", 86400e9}};
 
 tl::unexpected<Error> not_a(std::string_view text, std::string_view what, std::string_view example) {
-  return error(Code::bad_input, fmt::format("{} is not {}", quoted(text), what),
+  return error(Code::bad_input, fmt::format("{} is not {}", quote(text), what),
                fmt::format("write it like {}", example));
 }
 
@@ -54,7 +54,7 @@ Result<std::uint64_t> scaled_integer(std::string_view text, std::span<const Suff
   }
   const auto value = scaled_number(text, suffixes);
   if (!value) return not_a(text, what, example);
-  if (*value >= 0x1p63) return error(Code::bad_input, fmt::format("{} is too large for {}", quoted(text), what));
+  if (*value >= 0x1p63) return error(Code::bad_input, fmt::format("{} is too large for {}", quote(text), what));
   return static_cast<std::uint64_t>(std::llround(*value));
 }
 
@@ -75,7 +75,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string out = "'";
   for (const char c : text.substr(0, 60)) out += (c >= ' ' && c < 0x7f) ? c : '?';
   return out + (text.size() > 60 ? "...'" : "'");

@@ -21,7 +21,7 @@ std::string format_duration(Duration d);        ///< "1.25 ms"
 std::string format_count(std::uint64_t count);  ///< "12,031"
 
 /// What the user typed, between quotes, cut at 60 characters and without control characters: a terminal survives it.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 /// The candidate closest to `word` by edit distance, if close enough to be a likely slip of the finger.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);

@@ -24,7 +24,7 @@ Result<CodecSpec> parse_codec(const std::string& text) {
     list += (list.empty() ? "" : ", ") + row.name;
   }
   const std::string known = "known codecs: " + list;
-  const std::string shown = quoted(text);
+  const std::string shown = quote(text);
   if (text.find('+') != std::string::npos) {
     return error(Code::bad_input, fmt::format("codec {}: codecs cannot be joined with '+' yet", shown), known);
   }
