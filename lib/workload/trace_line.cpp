@@ -72,10 +72,10 @@ Result<void> read_ids(json::value& value, std::vector<BlockId>& ids) {
   if (value.get_array().get(array) != simdjson::SUCCESS) return not_a(kNames[kIds], "an array of numbers", value);
   ids.clear();
   for (auto item : array) {
-    json::value element;
-    if (const auto code = item.get(element)) return malformed(code);
     BlockId id = 0;
-    if (element.get_uint64().get(id) != simdjson::SUCCESS) {
+    if (item.get_uint64().get(id) != simdjson::SUCCESS) {
+      json::value element;
+      if (const auto code = item.get(element)) return malformed(code);
       return not_a(fmt::format("hash_ids[{}]", ids.size()), "a whole number from 0 to 2^64 - 1", element);
     }
     ids.push_back(id);

@@ -22,7 +22,6 @@ Tokens Workload::tokens_in_block(const Request& request, std::size_t index) cons
 
 struct WorkloadBuilder::State {
   Workload workload;
-  LargeVector<DenseId> parents;  // of each dense id; IdIndex::kNone for the first block of a prompt
   IdIndex index;
   std::vector<BlockId> scratch;
 };
@@ -42,24 +41,24 @@ Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std:
   const std::size_t first_ref = refs.size();
   s.index.prefetch(ids);
 
-  const auto conflict = [&](std::size_t at_index, DenseId known) {
+  const auto conflict = [&](std::size_t index, DenseId parent) {
     refs.resize(first_ref);
-    const DenseId parent = s.parents[known];
-    return parent_conflict(ids, at_index,
+    return parent_conflict(ids, index,
                            parent == IdIndex::kNone ? std::nullopt : std::optional(s.workload.ids_[parent]));
   };
   DenseId parent = IdIndex::kNone;
   std::size_t known = 0;
   for (; known < ids.size(); ++known) {
-    const DenseId dense = s.index.find(ids[known]);
-    if (dense == IdIndex::kNone) break;
-    if (s.parents[dense] != parent) return conflict(known, dense);
-    refs.push_back(dense);
-    parent = dense;
+    const IdIndex::Known found = s.index.find(ids[known]);
+    if (found.dense == IdIndex::kNone) break;
+    if (found.parent != parent) return conflict(known, found.parent);
+    refs.push_back(found.dense);
+    parent = found.dense;
   }
   const std::span<const BlockId> fresh = ids.subspan(known);
   for (std::size_t i = 1; i < fresh.size(); ++i) {
-    if (const DenseId dense = s.index.find(fresh[i]); dense != IdIndex::kNone) return conflict(known + i, dense);
+    const IdIndex::Known found = s.index.find(fresh[i]);
+    if (found.dense != IdIndex::kNone) return conflict(known + i, found.parent);
   }
   if (const auto twice = first_duplicate(fresh, s.scratch)) {
     refs.resize(first_ref);
@@ -71,9 +70,8 @@ Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std:
   }
   for (const BlockId id : fresh) {
     const auto dense = static_cast<DenseId>(s.workload.ids_.size());
-    s.index.insert(id, dense);
+    s.index.insert(id, {dense, parent});
     s.workload.ids_.push_back(id);
-    s.parents.push_back(parent);
     refs.push_back(dense);
     parent = dense;
   }
@@ -90,7 +88,6 @@ void WorkloadBuilder::expect_growth(double factor) {
   w.rows_.reserve(grown(w.rows_.size()));
   w.refs_.reserve(grown(w.refs_.size()));
   w.ids_.reserve(grown(w.ids_.size()));
-  state_->parents.reserve(grown(w.ids_.size()));
   state_->index.reserve(grown(w.ids_.size()));
 }
 

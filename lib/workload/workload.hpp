@@ -49,7 +49,7 @@ class Workload {
   LargeVector<BlockId> ids_;
 };
 
-/// The only way to make a Workload. Beside it, a build holds 4 bytes and a hash slot (8 to 40 bytes) a unique block.
+/// The only way to make a Workload. Beside it, a build holds 8 to 64 bytes a unique block.
 class WorkloadBuilder {
  public:
   WorkloadBuilder();

@@ -104,21 +104,24 @@ TEST_SUITE("workload") {
       IdIndex index;
       std::map<BlockId, DenseId> reference;
       for (const BlockId id : ids) {
-        RC_ASSERT(index.find(id) == IdIndex::kNone);
+        RC_ASSERT(index.find(id).dense == IdIndex::kNone);
         const auto dense = static_cast<DenseId>(reference.size());
-        index.insert(id, dense);
+        index.insert(id, {dense, dense / 2});
         reference[id] = dense;
       }
-      for (const auto& entry : reference) RC_ASSERT(index.find(entry.first) == entry.second);
-      RC_ASSERT(index.find(20001) == IdIndex::kNone || ids.count(20001) == 1);
+      for (const auto& entry : reference) {
+        RC_ASSERT(index.find(entry.first).dense == entry.second);
+        RC_ASSERT(index.find(entry.first).parent == entry.second / 2);
+      }
+      RC_ASSERT(index.find(20001).dense == IdIndex::kNone || ids.count(20001) == 1);
     });
   }
 
   TEST_CASE("the id index grows past its first table") {
     IdIndex index;
-    for (DenseId i = 0; i < 50000; ++i) index.insert(i % 2 == 0 ? i : mix64(i), i);
+    for (DenseId i = 0; i < 50000; ++i) index.insert(i % 2 == 0 ? i : mix64(i), {i, 0});
     bool all = true;
-    for (DenseId i = 0; i < 50000; ++i) all = all && index.find(i % 2 == 0 ? i : mix64(i)) == i;
+    for (DenseId i = 0; i < 50000; ++i) all = all && index.find(i % 2 == 0 ? i : mix64(i)).dense == i;
     CHECK(all);
   }
 

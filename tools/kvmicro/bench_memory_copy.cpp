@@ -10,12 +10,13 @@ void memory_copy(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   const std::vector<char> from(size, 'x');
   std::vector<char> to(size);
+  const kvmicro::ByteRate rate;
   for (auto _ : state) {
     std::memcpy(to.data(), from.data(), size);
     benchmark::DoNotOptimize(to.data());
     benchmark::ClobberMemory();
   }
-  kvmicro::set_bytes(state, size);
+  rate.set(state, size);
 }
 BENCHMARK(memory_copy)->Arg(64 << 10)->Arg(4 << 20)->Arg(256 << 20);
 

@@ -14,6 +14,7 @@ const std::string& trace() {
 void workload_stream(benchmark::State& state) {
   const MemoryFile file(trace());
   kv::ReadNotes notes;
+  const ByteRate rate;
   for (auto _ : state) {
     std::uint64_t ids = 0;
     const auto done = kv::stream_workload(file.path(), {}, notes, [&](const kv::TraceLine& line) {
@@ -23,19 +24,20 @@ void workload_stream(benchmark::State& state) {
     if (!done) return state.SkipWithError(done.error().message.c_str());
     benchmark::DoNotOptimize(ids);
   }
-  set_bytes(state, trace().size());
+  rate.set(state, trace().size());
 }
 BENCHMARK(workload_stream)->Unit(benchmark::kMillisecond);
 
 void workload_load(benchmark::State& state) {
   const MemoryFile file(trace());
   kv::ReadNotes notes;
+  const ByteRate rate;
   for (auto _ : state) {
     const auto workload = kv::read_workload(file.path(), {}, notes);
     if (!workload) return state.SkipWithError(workload.error().message.c_str());
     benchmark::DoNotOptimize(workload->size());
   }
-  set_bytes(state, trace().size());
+  rate.set(state, trace().size());
 }
 BENCHMARK(workload_load)->Unit(benchmark::kMillisecond);
 

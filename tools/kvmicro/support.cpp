@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <stdexcept>
 #include <vector>
 
@@ -17,11 +18,25 @@ double memory_copy_bytes_per_s() {
   return limit;
 }
 
-void set_bytes(benchmark::State& state, std::uint64_t bytes_per_iteration) {
+namespace {
+double thread_cpu_s() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+}  // namespace
+
+ByteRate::ByteRate() {
+  memory_copy_bytes_per_s();  // measured here, not on the clock
+  start_s_ = thread_cpu_s();
+}
+
+void ByteRate::set(benchmark::State& state, std::uint64_t bytes_per_iteration) const {
+  const double elapsed_s = thread_cpu_s() - start_s_;
   const auto bytes = static_cast<double>(bytes_per_iteration) * static_cast<double>(state.iterations());
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
   const double limit = memory_copy_bytes_per_s();
-  if (limit > 0) state.counters["efficiency"] = benchmark::Counter(bytes / limit, benchmark::Counter::kIsRate);
+  if (limit > 0 && elapsed_s > 0) state.counters["efficiency"] = bytes / elapsed_s / limit;
 }
 
 std::string make_trace(std::size_t bytes) {

@@ -9,8 +9,15 @@ namespace kvmicro {
 /// Single-threaded copy between buffers beyond every cache, measured once in this process.
 double memory_copy_bytes_per_s();
 
-/// After the loop: bytes_per_second, and `efficiency`: what it is of the memory copy limit.
-void set_bytes(benchmark::State& state, std::uint64_t bytes_per_iteration);
+/// Made before the loop; afterwards sets bytes_per_second and `efficiency`: the share of the memory copy limit.
+class ByteRate {
+ public:
+  ByteRate();
+  void set(benchmark::State& state, std::uint64_t bytes_per_iteration) const;
+
+ private:
+  double start_s_ = 0;  // CPU time of this thread
+};
 
 /// A request trace of about `bytes` in the format and proportions of Mooncake's conversation trace (24 ids of 512
 /// tokens a request, a third of them seen before, one system prompt). The same text every time.
