@@ -266,17 +266,14 @@ PrivateServer::~PrivateServer() { stop(); }
 
 void PrivateServer::stop() {
   if (lifeline_ >= 0) close(lifeline_);
-  if (keeper_ > 0) {
-    // The keeper removes the directory; it is waited for, so that nothing is left once we have ended.
-    for (const TimePoint until = SteadyClock::now() + kStopLimit; SteadyClock::now() < until;) {
-      const pid_t ended = waitpid(keeper_, nullptr, WNOHANG);
-      if (ended != 0 && !(ended < 0 && errno == EINTR)) break;
-      std::this_thread::sleep_for(kPause);
-    }
-  } else if (!directory_.empty()) {
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
+  // The keeper ends the server and removes the directory; it is waited for, so that nothing is left once we have ended.
+  for (const TimePoint until = SteadyClock::now() + kStopLimit; keeper_ > 0 && SteadyClock::now() < until;) {
+    const pid_t ended = waitpid(keeper_, nullptr, WNOHANG);
+    if (ended != 0 && !(ended < 0 && errno == EINTR)) break;
+    std::this_thread::sleep_for(kPause);
   }
+  std::error_code ignored;
+  if (!directory_.empty()) fs::remove_all(directory_, ignored);  // left where there was no keeper, or it was killed
 }
 
 }  // namespace kv::resp

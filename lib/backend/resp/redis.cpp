@@ -35,7 +35,7 @@ Result<void> RedisBackend::start(const Needs& needs) {
                  "scale it down with --bytes-per-token, or cut it with --tp and --pp");
   }
   if (options_.spawn && !private_server_) {
-    auto server = PrivateServer::start(*options_.spawn);
+    auto server = PrivateServer::start(options_.private_server);
     if (!server) return error(server);
     private_server_ = std::move(*server);
     options_.endpoint = private_server_->endpoint();
@@ -52,7 +52,9 @@ Result<void> RedisBackend::introduce() {
   if (server) {
     server_ = std::move(*server);
   } else if (server.error().code != Code::unavailable) {
-    return error(server);  // a refused INFO only leaves the server's name unknown
+    return error(server);
+  } else {
+    server_.name = "unknown";  // INFO is refused, which is no obstacle
   }
   server_.spawned = private_server_ != nullptr;
   evicted_before_ = evicted();

@@ -12,8 +12,9 @@
 namespace kv::resp {
 
 struct RedisOptions {
-  Endpoint endpoint;                          ///< not used with `spawn`
-  std::optional<PrivateServerOptions> spawn;  ///< a server of our own
+  Endpoint endpoint;   ///< of a server that runs already
+  bool spawn = false;  ///< instead, start one of our own as private_server says
+  PrivateServerOptions private_server;
   std::optional<Duration> ttl;
   Duration timeout = std::chrono::seconds(10);
 };

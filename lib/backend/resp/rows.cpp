@@ -82,7 +82,9 @@ Result<std::unique_ptr<Backend>> make_private(const BackendSpec& spec) {
   const auto transport = one_of(spec, "transport", transports);
   if (!transport) return error(transport);
 
-  PrivateServerOptions server;
+  RedisOptions options;
+  options.spawn = true;
+  PrivateServerOptions& server = options.private_server;
   server.policy = std::move(*policy);
   server.tcp = *transport == "tcp";
   server.max_memory = spec.options.has("maxmemory") ? spec.options.bytes("maxmemory") : machine_memory() / 4;
@@ -93,8 +95,6 @@ Result<std::unique_ptr<Backend>> make_private(const BackendSpec& spec) {
   server.binary = spec.options.has("binary") ? spec.options.text("binary") : from_environment("KVKIT_REDIS_SERVER");
   if (server.binary.empty()) server.binary = "redis-server";
 
-  RedisOptions options;
-  options.spawn = std::move(server);
   options.timeout = spec.options.duration("timeout");
   if (spec.options.has("ttl")) options.ttl = spec.options.duration("ttl");
   return std::make_unique<RedisBackend>(std::move(options));
