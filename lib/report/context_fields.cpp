@@ -1,5 +1,6 @@
 #include <fmt/chrono.h>
 
+#include <cmath>
 #include <ctime>
 #include <vector>
 
@@ -10,7 +11,7 @@ namespace {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 Json bytes_or_null(Bytes bytes) { return bytes == Bytes() ? Json(nullptr) : Json(bytes.count()); }
-Json rate_or_null(const std::optional<double>& rate) { return rate ? finite(*rate) : Json(nullptr); }
+Json rate_or_null(const std::optional<double>& rate) { return rate ? finite(std::round(*rate)) : Json(nullptr); }
 
 /// ISO 8601, UTC, whole seconds.
 Json timestamp(std::chrono::system_clock::time_point at) {

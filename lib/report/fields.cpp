@@ -40,9 +40,12 @@ Get share_of(std::uint64_t Counts::*part, std::uint64_t Counts::*whole) {
   });
 }
 
+/// Null where nothing was moved: there is no rate then, not even 0.
 Get rate_of(std::uint64_t Counts::*amount, double Repetition::*time) {
-  return measured(
-      [amount, time](const Figures& f) { return rate(static_cast<double>(f.merged.counts.*amount), f.merged.*time); });
+  return measured([amount, time](const Figures& f) {
+    const std::uint64_t moved = f.merged.counts.*amount;
+    return moved == 0 ? Json(nullptr) : rate(static_cast<double>(moved), f.merged.*time);
+  });
 }
 
 /// Null without samples.
@@ -239,7 +242,7 @@ void add_speedup(Rows& rows) {
              measured([](const Figures& f) { return ratio_of(f, kP95.value); }));
   rows.local("speedup.slower_requests", Unit::count, Better::lower,
              "requests that the backend made slower, of the first repetition", count_of(&Counts::slower_requests),
-             "slower\nrequests", true);
+             "slower", true);
 }
 
 void add_phases(Rows& rows) {
@@ -280,10 +283,10 @@ void add_rates(Rows& rows) {
              "", true);
   rows.local("throughput.fetched_bytes_per_s", Unit::bytes_per_s, Better::higher,
              "payload fetched / time in transfer_in and decode", rate_of(&Counts::fetched_bytes, &Repetition::fetch_s),
-             "fetch", true);
+             "fetch\nGB/s", true);
   rows.local("throughput.stored_bytes_per_s", Unit::bytes_per_s, Better::higher,
              "payload stored / time in encode and transfer_out", rate_of(&Counts::stored_bytes, &Repetition::store_s),
-             "store", true);
+             "store\nGB/s", true);
 }
 
 void add_trouble(Rows& rows) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <vector>
 
 #include "report/document.hpp"
@@ -70,19 +71,25 @@ std::string saving_sentence(const Judged& best, const std::string& name, std::si
   const Json& run = *best.run;
   const std::string from = text_of(run, "ttft.baseline.mean_ns", Unit::nanoseconds);
   const std::string to = text_of(run, "ttft.with_cache.mean_ns", Unit::nanoseconds);
-  const std::string lead = of > 1 ? fmt::format("The best of {}, {},", of, name) : name;
+  const std::string even = of > 1 ? "even the best, " + name + "," : name;
+  const std::string ttft = ttft_name(run);
+  const bool equal = std::abs(best.speedup - 1) <= kNoticeable;
+  const std::string change =
+      equal ? fmt::format("{} stayed at {}", ttft, to) : fmt::format("{} went from {} to {}", ttft, from, to);
   if (best.hit_rate == 0) {
-    return fmt::format("No: {} found nothing to serve, so there was nothing to save; {} went from {} to {}.",
-                       of > 1 ? "even the best, " + name + "," : name, ttft_name(run), from, to);
+    const double engine = number_at(run, "engine_hits.token_hit_rate").value_or(0);
+    const std::string beyond = engine > 0
+                                   ? fmt::format(" beyond the {} of the input tokens that the engine's own cache had",
+                                                 figure_text(engine, Unit::ratio))
+                                   : "";
+    return fmt::format("No: {} had nothing to serve{}; {}.", even, beyond, change);
   }
-  if (best.speedup > 1 + kNoticeable) {
-    return fmt::format("{} cut {} from {} to {} ({}), serving {}.", lead, ttft_name(run), from, to,
+  if (best.speedup > 1 && !equal) {
+    return fmt::format("{} cut {} from {} to {} ({}), serving {}.",
+                       of > 1 ? fmt::format("The best of {}, {},", of, name) : name, ttft, from, to,
                        figure_text(best.speedup, Unit::factor), served(best));
   }
-  const bool equal = best.speedup >= 1 - kNoticeable;
-  return fmt::format("No: {} {} ({} to {}), although it served {}.", of > 1 ? "even the best, " + name + "," : name,
-                     equal ? "leaves " + ttft_name(run) + " as it was" : "makes " + ttft_name(run) + " worse", from, to,
-                     served(best));
+  return fmt::format("No: {} does not help: {}, although it served {}.", even, change, served(best));
 }
 
 std::string cost_sentence(const Json& run) {

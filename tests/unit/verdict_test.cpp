@@ -4,6 +4,7 @@
 
 #include "report/report.hpp"
 #include "report/text.hpp"
+#include "report/view.hpp"
 #include "support/report_fixture.hpp"
 
 namespace {
@@ -67,15 +68,17 @@ TEST_SUITE("verdict") {
   }
 
   TEST_CASE("no is said when the answer is no") {
-    CHECK(has(verdict_of({slower_by(100)}), "No: local:?capacity=8GiB makes mean TTFT"));
-    CHECK(has(verdict_of({slower_by(100)}), "worse (400 ms to 500 ms), although it served 30.0%"));
+    CHECK(has(verdict_of({slower_by(100)}), "No: local:?capacity=8GiB does not help: mean TTFT"));
+    CHECK(has(verdict_of({slower_by(100)}), "went from 400 ms to 500 ms, although it served 30.0%"));
     CHECK(has(verdict_of({slower_by(100)}), "4 of 4 requests (100.0%) slower, the worst by 33.3%"));
-    CHECK(has(verdict_of({slower_by(1)}), "leaves mean TTFT (prefill and upload modelled) as it was"));
+    CHECK(has(verdict_of({slower_by(1)}), "mean TTFT (prefill and upload modelled) stayed at 401 ms"));
     CHECK(has(verdict_of({slower_by(1)}), "slower, each by less than 1%"));
     CHECK(has(verdict_of({slower_by(100), slower_by(120)}), "No: even the best, local:"));
     RunResult useless = slower_by(1);
     useless.repetitions[0].counts.token_hits = 0;
-    CHECK(has(verdict_of({useless}), "No: local:?capacity=8GiB found nothing to serve"));
+    CHECK(has(verdict_of({useless}), "No: local:?capacity=8GiB had nothing to serve beyond the 10.0% of the input"));
+    useless.repetitions[0].counts.engine_token_hits = 0;
+    CHECK(has(verdict_of({useless}), "had nothing to serve; mean TTFT"));
   }
 
   TEST_CASE("measured prefill is not called modelled") {
@@ -95,6 +98,16 @@ TEST_SUITE("verdict") {
     CHECK(has(table, "scaled"));
     CHECK_FALSE(has(table, "250 ms"));
     CHECK_FALSE(has(table, "1.60x"));
+  }
+
+  TEST_CASE("rates have their unit in the heading, and none where nothing moved") {
+    RunResult run = test::a_run();
+    run.repetitions[0].counts.fetched_bytes = 500'000'000;  // in 0.25 s
+    run.repetitions[0].counts.stored_bytes = 0;
+    const std::vector<std::string> row = runs_table(report_of({run})).rows[0];
+    REQUIRE(row.size() >= 2);
+    CHECK(row[row.size() - 2] == "2.00");
+    CHECK(row[row.size() - 1] == "-");
   }
 
   TEST_CASE("trouble comes before praise") {
