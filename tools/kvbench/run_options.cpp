@@ -1,11 +1,25 @@
 #include "run_options.hpp"
 
+#include "base/parse.hpp"
+
 namespace kvbench {
 namespace {
+
+/// "500k" as well as "500000", and no negative number in disguise.
+CLI::Validator count() {
+  const auto to_digits = [](std::string& text) {
+    const auto value = kv::parse_count(text);
+    if (!value) return value.error().message;
+    text = std::to_string(*value);
+    return std::string();
+  };
+  return {to_digits, "COUNT"};
+}
 
 void add_workload_options(CLI::App& command, RunOptions& o) {
   const std::string group = "Workload";
   command.add_option("--block-size", o.block_size, "Tokens per block; inferred from the trace if not given")
+      ->transform(count())
       ->check(CLI::Range(1U, 1U << 24))
       ->group(group);
   command.add_flag("--lenient", o.lenient, "Skip and count bad lines instead of failing at the first")->group(group);
@@ -13,10 +27,14 @@ void add_workload_options(CLI::App& command, RunOptions& o) {
       ->capture_default_str()
       ->group(group);
   command.add_option("--skip", o.skip, "Leave out this many requests at the start")
+      ->transform(count())
       ->capture_default_str()
       ->group(group);
-  command.add_option("--requests", o.requests, "Keep this many requests")->group(group);
-  command.add_option("--seed", o.seed, "Seed of everything random")->capture_default_str()->group(group);
+  command.add_option("--requests", o.requests, "Keep this many requests")->transform(count())->group(group);
+  command.add_option("--seed", o.seed, "Seed of everything random")
+      ->transform(count())
+      ->capture_default_str()
+      ->group(group);
 }
 
 void add_model_options(CLI::App& command, RunOptions& o) {
@@ -28,9 +46,11 @@ void add_model_options(CLI::App& command, RunOptions& o) {
       ->capture_default_str()
       ->group(group);
   command.add_option("--tp", o.tp, "Tensor-parallel ranks; default: the smallest power of two that fits the model")
+      ->transform(count())
       ->check(CLI::Range(1U, 1024U))
       ->group(group);
   command.add_option("--pp", o.pp, "Pipeline-parallel stages")
+      ->transform(count())
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str()
       ->group(group);
@@ -42,6 +62,7 @@ void add_model_options(CLI::App& command, RunOptions& o) {
   command
       .add_option("--bytes-per-token", o.bytes_per_token,
                   "Scale payloads down, so that a whole trace fits a small machine; labelled scaled")
+      ->transform(count())
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
       ->group(group);
   command.add_option("--adapter", o.adapter, "LoRA adapter; becomes part of every key")->group(group);
@@ -75,9 +96,11 @@ void add_measure_options(CLI::App& command, RunOptions& o) {
       ->capture_default_str()
       ->group(group);
   command.add_option("--warmup", o.warmup, "Leading requests that are served but not counted")
+      ->transform(count())
       ->capture_default_str()
       ->group(group);
   command.add_option("--repetitions", o.repetitions, "Times to repeat, each on an empty name space")
+      ->transform(count())
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str()
       ->group(group);

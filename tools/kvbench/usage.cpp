@@ -53,13 +53,15 @@ kv::Error unexpected(const CLI::App& command, const std::string& word) {
 
 kv::Error explain(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = innermost(app);
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+  // A word that nobody took is named first, also where CLI11 misses something else because of it.
+  const auto code = static_cast<CLI::ExitCodes>(error.get_exit_code());
+  if (code == CLI::ExitCodes::ExtrasError || code == CLI::ExitCodes::RequiredError) {
     for (const CLI::App* from = &command; from != nullptr; from = from->get_parent()) {
       const auto rest = from->remaining();
       if (!rest.empty()) return unexpected(command, rest.front());
     }
   }
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::FileError)) {
+  if (code == CLI::ExitCodes::FileError) {
     return {kv::Code::bad_input, fmt::format("--config: {}", error.what()), "name a readable TOML file"};
   }
   return {kv::Code::bad_input, error.what(), fmt::format("see: {} --help", path_of(command))};
