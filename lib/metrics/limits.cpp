@@ -69,7 +69,7 @@ class Pages {
 /// the time allows.
 std::optional<double> memory_copy_limit(TimePoint start, TimePoint until) {
   constexpr std::size_t kSlice = 16 * kPiece, kLeastSlices = 2, kMostSlices = 4;
-  if (available_memory() < Bytes(16 * kMostSlices * kSlice)) return std::nullopt;
+  if (available_memory() < Bytes(4 * kMostSlices * kSlice)) return std::nullopt;
   const Pages from(kMostSlices * kSlice), to(kMostSlices * kSlice);
   if (from.data() == nullptr || to.data() == nullptr) return std::nullopt;
   std::size_t slices = 0;

@@ -115,8 +115,9 @@ std::string slower_sentence(const Json& run) {
   const double worst = number_at(run, "speedup.min").value_or(0);
   std::string by;
   if (worst > 0 && worst < 1) {
-    by = 1 / worst - 1 < 0.01 ? ", each by less than 1%"
-                              : fmt::format(", the worst by {}", figure_text(1 / worst - 1, Unit::ratio));
+    const double longer = 1 / worst - 1;
+    by = longer < 0.01 ? ", each by less than 1%" : ", the worst by " + figure_text(longer, Unit::ratio);
+    if (longer >= 1) by = fmt::format(", the worst took {} its time", figure_text(1 / worst, Unit::factor));
   }
   return fmt::format("It made {} of {} requests ({}) slower{}.", figure_text(slower, Unit::count),
                      figure_text(requests, Unit::count), figure_text(*slower / *requests, Unit::ratio), by);

@@ -211,12 +211,12 @@ std::vector<std::string> warning_lines(const Json& report) {
   }
   for (const std::string& text : order) {
     const bool all = rows_of[text].size() == runs.size() && runs.size() > 1;
-    lines.push_back(all ? text : joined(rows_of[text], ", ") + ": " + text);
+    lines.push_back(all ? text : fmt::format("{} ({})", text, joined(rows_of[text], ", ")));
   }
   for (const Json& run : runs) {
     if (!text_at(run, "skipped").empty()) lines.push_back(backend_name(run) + " skipped: " + text_at(run, "skipped"));
     for (const Json& example : list_at(run, "errors.examples")) {
-      lines.push_back(backend_name(run) + ": " + figure_text(&example, Unit::text));
+      lines.push_back(fmt::format("{} ({})", figure_text(&example, Unit::text), backend_name(run)));
     }
   }
   return lines;

@@ -72,6 +72,7 @@ TEST_SUITE("verdict") {
     CHECK(has(verdict_of({slower_by(100)}), "went from 400 ms to 500 ms, although it served 30.0%"));
     CHECK(has(verdict_of({slower_by(100)}), "4 of 4 requests (100.0%) slower, the worst by 33.3%"));
     CHECK(has(verdict_of({slower_by(1)}), "mean TTFT (prefill and upload modelled) stayed at 401 ms"));
+    CHECK(has(verdict_of({slower_by(900)}), "the worst took 4.00x its time"));
     CHECK(has(verdict_of({slower_by(1)}), "slower, each by less than 1%"));
     CHECK(has(verdict_of({slower_by(100), slower_by(120)}), "No: even the best, local:"));
     RunResult useless = slower_by(1);
