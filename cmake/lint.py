@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Formatting, clang-tidy over lib/ and tools/, headers that stand alone, scripts, links in documents:  cmake/lint.py [-j N]
+"""Formatting, clang-tidy over lib/ and tools/, headers that stand alone, scripts, links in documents:  cmake/lint.py [-j N] [--deep]
 
 Needs Debian 12's clang-format-14 and clang-tidy-14, and build/release configured. A file that was found clean is
 not looked at again until it, a header of ours that it includes, or .clang-tidy changes.
@@ -92,14 +92,15 @@ def look(compiler, source, check):
     return ""
 
 
-def code_errors(jobs):
+def code_errors(jobs, deep):
     """clang-tidy over lib/ and tools/, and every header of lib/ alone, as a user may include it."""
     entries = {}
     for entry in json.loads(Path("build/release/compile_commands.json").read_text()):
         name = os.path.relpath(entry["file"])
         if re.match(r"(lib|tools)/", name) and not NOT_TIDIED.match(name):
             entries[name] = compiler_call(entry)
-    tidy = [TIDY, "-p", "build/release", "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
+    tidy = [TIDY, "-p", "build/release", "--quiet", "--extra-arg=-Wno-unknown-warning-option",
+            *(["--checks=clang-analyzer-*"] if deep else [])]
     work = [(compiler, name, tidy) for name, compiler in entries.items()]
     compiler = entries["lib/base/parse.cpp"]
     alone = [*compiler, "-fsyntax-only", "-Wno-unused-function", "-Wno-pragma-once-outside-header", "-x", "c++"]
@@ -113,14 +114,15 @@ def code_errors(jobs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-j", dest="jobs", type=int, default=os.cpu_count())
-    jobs = parser.parse_args().jobs
+    parser.add_argument("--deep", action="store_true", help="add clang's static analyzer (three times slower)")
+    options = parser.parse_args()
     for tool in (TIDY, FORMAT):
         if not shutil.which(tool):
             sys.exit(f"lint: {tool} is not here; another version would judge otherwise.\n"
                      "  hint: it is Debian 12's; run `make lint` there, or let CI do it")
     failed = []
     for what, errors in (("formatting", format_errors()), ("scripts", script_errors()), ("links", link_errors()),
-                         ("code", code_errors(jobs))):
+                         ("code", code_errors(options.jobs, options.deep))):
         if errors.strip():
             print(errors)
             failed.append(what)
