@@ -48,11 +48,6 @@ std::uint64_t region_seed(const Key& key, std::uint32_t part, std::uint64_t regi
   return mix64(mix64(key.space, key.block), (std::uint64_t{part} << 32) | region);
 }
 
-bool close(float got, float want, const Tolerance& t) {
-  if (std::isnan(want)) return std::isnan(got);
-  return std::abs(got - want) <= t.absolute + t.relative * std::abs(want);
-}
-
 }  // namespace
 
 PayloadSource::PayloadSource(std::span<const PayloadShape> shapes) {
@@ -139,7 +134,7 @@ bool PayloadSource::verify(const Key& key, std::uint32_t part, const PayloadShap
                            std::span<const std::byte> payload, const Tolerance& tolerance,
                            std::vector<std::byte>& scratch) const {
   if (payload.size() != shape.bytes().count()) return false;
-  const bool exact = tolerance.relative == 0 && tolerance.absolute == 0;
+  const bool exact = tolerance.exact();
   const std::size_t region = shape.tokens * shape.channels * dtype_bytes(shape.dtype);
   const std::size_t element = dtype_bytes(shape.dtype);
   scratch.resize(region);
@@ -153,7 +148,7 @@ bool PayloadSource::verify(const Key& key, std::uint32_t part, const PayloadShap
         continue;
       }
       for (std::size_t at = 0; at < region; at += element) {
-        if (!close(load_element(shape.dtype, got + at), load_element(shape.dtype, &scratch[at]), tolerance))
+        if (!tolerance.accepts(load_element(shape.dtype, &scratch[at]), load_element(shape.dtype, got + at)))
           return false;
       }
     }

@@ -28,7 +28,7 @@ struct Counts {
   std::uint64_t uploaded_bytes = 0;      ///< over all ranks
   std::uint64_t wire_in_bytes = 0, wire_out_bytes = 0;
   std::uint64_t failed_requests = 0, failed_ops = 0, ops = 0, corrupt_values = 0, verified_bytes = 0;
-  std::uint64_t slower_requests = 0;
+  std::uint64_t slower_requests = 0;  ///< TTFT more than 0.1 % above the baseline
 
   /// Sums what workers count; insertions, evictions and wire bytes are the backend's and stay as they are.
   void add(const Counts& other);

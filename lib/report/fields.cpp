@@ -241,8 +241,8 @@ void add_speedup(Rows& rows) {
   rows.local("speedup.ratio_of_p95", Unit::factor, Better::higher, "baseline p95 TTFT / p95 TTFT",
              measured([](const Figures& f) { return ratio_of(f, kP95.value); }));
   rows.local("speedup.slower_requests", Unit::count, Better::lower,
-             "requests that the backend made slower, of the first repetition", count_of(&Counts::slower_requests),
-             "slower", true);
+             "requests that the backend made slower by more than 0.1 %, of the first repetition",
+             count_of(&Counts::slower_requests), "slower", true);
 }
 
 void add_phases(Rows& rows) {

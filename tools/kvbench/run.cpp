@@ -139,8 +139,10 @@ int run(const CLI::App& command, const RunOptions& options) {
   context.limits = kv::measure_limits(kLimitsBudget);
 
   kv::ReplayControl control;
+  const std::uint64_t swapped_before = kv::swapped_pages();
   Outcome outcome = run_all(*setup, options, control);
   context.interrupted = control.stop;
+  context.machine.swapping = context.machine.swapping || kv::swapped_pages() != swapped_before;
   if (control.stop) outcome.exit_code = 130;
 
   const kv::Json report = kv::make_report(context, outcome.rows);
