@@ -219,7 +219,7 @@ TEST_SUITE("resp replies") {
     CHECK(dragonfly.eviction_policy == "noeviction");
 
     CHECK(recognise(parse_info("redis_version:6.3.4\r\n# KeyDB\r\nmvcc_depth:0\r\n")).name == "keydb");
-    CHECK(recognise(parse_info("")).name == "unknown");
+    CHECK(recognise(parse_info("")).name.empty());
     CHECK_FALSE(recognise(parse_info("redis_version:7\r\nmaxmemory:0\r\n")).max_memory.has_value());
     CHECK(recognise(parse_info("redis_version:\x1b[31m\r\n")).version == "?[31m");
   }

@@ -49,13 +49,8 @@ Result<void> RedisBackend::introduce() {
   const auto allowed = [&](Connection& connection) { return try_permissions(connection, deadline()); };
   if (auto ok = on_control(allowed); !ok) return ok;
   auto server = on_control([&](Connection& connection) { return ask_server(connection, deadline()); });
-  if (server) {
-    server_ = std::move(*server);
-  } else if (server.error().code != Code::unavailable) {
-    return error(server);
-  } else {
-    server_.name = "unknown";  // INFO is refused, which is no obstacle
-  }
+  if (!server && server.error().code == Code::io) return error(server);
+  if (server) server_ = std::move(*server);  // a refused INFO is no obstacle: what it is stays unknown
   server_.spawned = private_server_ != nullptr;
   evicted_before_ = evicted();
   return {};

@@ -64,8 +64,8 @@ ServerInfo recognise(const Info& info) {
     out.version = *valkey;
   } else if (info.count("mvcc_depth") != 0 || executable.find("keydb") != std::string::npos) {
     out.name = "keydb";
-  } else {
-    out.name = out.version.empty() ? "unknown" : "redis";
+  } else if (!out.version.empty()) {
+    out.name = "redis";
   }
   out.allocator = text_in(info, "mem_allocator");
   out.eviction_policy = text_in(info, "maxmemory_policy");

@@ -15,7 +15,8 @@ Info parse_info(std::string_view text);
 /// A field as a number; nullopt if the server does not tell it or tells nonsense.
 std::optional<std::uint64_t> number_in(const Info& info, std::string_view field);
 
-/// Which server it is, and what of its configuration INFO tells: Redis, Valkey, KeyDB and Dragonfly are told apart.
+/// Which server it is, and what of its configuration INFO tells: Redis, Valkey, KeyDB and Dragonfly are told apart;
+/// the name is empty where nothing is told.
 ServerInfo recognise(const Info& info);
 
 /// INFO, one section or (empty) the default ones.
