@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -30,6 +31,10 @@ std::string name_of(const Json& run, const Json& runs) {
 /// null: caches nothing; it is there to measure kvbench itself.
 bool is_null(const Json& run) { return text_at(run, "backend").compare(0, 5, "null:") == 0; }
 
+/// device: is the engine's own cache, measured against an engine without one: not to be ranked with backends that
+/// stand behind such a cache.
+bool is_engine_cache(const Json& run) { return text_at(run, "backend").compare(0, 7, "device:") == 0; }
+
 /// Rows that were measured, in order.
 std::vector<Judged> measured_rows(const Json& report) {
   std::vector<Judged> rows;
@@ -38,6 +43,9 @@ std::vector<Judged> measured_rows(const Json& report) {
     if (!text_at(run, "skipped").empty() || !hits || is_null(run)) continue;
     rows.push_back({&run, number_at(run, "speedup.ratio_of_means").value_or(0), *hits});
   }
+  const auto behind =
+      std::stable_partition(rows.begin(), rows.end(), [](const Judged& r) { return !is_engine_cache(*r.run); });
+  if (behind != rows.begin()) rows.erase(behind, rows.end());
   return rows;
 }
 

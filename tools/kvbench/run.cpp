@@ -65,6 +65,16 @@ kv::Json workload_notes(const RunSetup& s) {
   return out;
 }
 
+/// How far a sample is from the whole, for a reader of the table.
+std::string sample_note(const kv::SampleError& e) {
+  return fmt::format(
+      "a sample of whole prefix trees: {:.1f} % of the requests, {:.1f} % of the input tokens; its ideal block hit "
+      "rate is "
+      "{:.1f} % against {:.1f} % of the whole",
+      100 * e.requests_share, 100 * e.input_tokens_share, 100 * e.sample_ideal_block_hit_rate,
+      100 * e.full_ideal_block_hit_rate);
+}
+
 kv::RunResult left_out(const Target& target, const kv::CodecSpec& codec, const RunSetup& setup, std::string why) {
   kv::RunResult row;
   row.backend = target.spec.text;
@@ -135,6 +145,7 @@ int run(const CLI::App& command, const RunOptions& options) {
   context.workload_path = options.workload;
   context.workload_extra = workload_notes(*setup);
   context.warnings = setup->warnings;
+  if (setup->sample_error) context.warnings.push_back(sample_note(*setup->sample_error));
   context.machine = kv::describe_machine();
   context.limits = kv::measure_limits(kLimitsBudget);
 
