@@ -178,7 +178,7 @@ Result<std::size_t> Connection::send_some() {
   std::array<iovec, kPieces> pieces;
   const std::size_t count = gather(pieces);
   if (count == 0) return 0;
-  const auto n = socket_.send(std::span(pieces).first(count));
+  auto n = socket_.send(std::span(pieces).first(count));
   if (n) sent(*n);
   return n;
 }

@@ -22,8 +22,6 @@
 
 #include "backend/resp/connection.hpp"
 
-extern char** environ;
-
 namespace kv::resp {
 namespace {
 

@@ -131,7 +131,7 @@ Result<void> RedisBackend::clear() {
       for (const Key& key : log->keys()) written.add(key);
     }
   }
-  const auto removed = on_control([&](Connection& connection) { return remove(connection, written.keys()); });
+  auto removed = on_control([&](Connection& connection) { return remove(connection, written.keys()); });
   if (!removed) return removed;
   const std::lock_guard lock(common_->mutex);
   std::erase_if(common_->logs, [](const auto& log) { return log.use_count() == 1; });  // of sessions that are gone
