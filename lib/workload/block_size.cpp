@@ -9,11 +9,10 @@
 namespace kv {
 namespace {
 
-tl::unexpected<Error> ambiguous(const std::string& sizes, std::optional<Tokens> example) {
-  return error(
-      Code::bad_input,
-      fmt::format("cannot tell the block size: {} fit every request, and not just one of them is a power of 2", sizes),
-      fmt::format("name it, as in --block-size {}", example ? example->count() : 512));
+tl::unexpected<Error> ambiguous(const std::string& sizes, Tokens example) {
+  return error(Code::bad_input,
+               fmt::format("cannot tell the block size: {} all fit, and they hold no power of 2 or several", sizes),
+               fmt::format("name it, as in --block-size {}", example.count()));
 }
 
 std::optional<Tokens> some_power_of_two(const BlockSizes& sizes) {
@@ -81,7 +80,7 @@ void BlockSizeFit::take(std::uint64_t line, Tokens input, std::size_t blocks) {
 Result<Tokens> BlockSizeFit::choice() const {
   if (given_) return *given_;
   if (const auto size = sizes_.choice()) return *size;
-  return ambiguous(to_string(sizes_), some_power_of_two(sizes_));
+  return ambiguous(to_string(sizes_), some_power_of_two(sizes_).value_or(Tokens(sizes_.lo)));
 }
 
 // A sweep over the ends of all intervals: the requests that fit change only there.
@@ -119,7 +118,7 @@ Result<Tokens> majority_block_size(std::span<const BlockSizes> requests) {
     if (!example) example = some_power_of_two(sizes);
   }
   if (found && unique) return *found;
-  return ambiguous(list, example);
+  return ambiguous(list, example.value_or(Tokens(best.empty() ? 1 : best.front().lo)));
 }
 
 }  // namespace kv

@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <vector>
