@@ -59,6 +59,7 @@ TEST_SUITE("base") {
     const std::array<std::string, 3> known{"capacity", "policy", "capacity_blocks"};
     CHECK(nearest("capcity", known) == "capacity");
     CHECK(nearest("capacity_block", known) == "capacity_blocks");
+    CHECK(nearest("ploicy", known) == "policy");
     CHECK_FALSE(nearest("ttl", known).has_value());
   }
 
