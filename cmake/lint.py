@@ -105,10 +105,15 @@ def code_errors(jobs, deep):
     compiler = entries["lib/base/parse.cpp"]
     alone = [*compiler, "-fsyntax-only", "-Wno-unused-function", "-Wno-pragma-once-outside-header", "-x", "c++"]
     work += [(compiler, name, alone) for name in tracked("lib/*.hpp") if not NOT_TIDIED.match(name)]
+    found = set()  # of several files that include it, a header is shown once
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        found = list(pool.map(lambda args: look(*args), work))
-    print(f"clang-tidy and headers alone: {len(work)} files, {sum(map(bool, found))} with findings")
-    return "\n".join(filter(None, found))
+        for done in concurrent.futures.as_completed(pool.submit(look, *args) for args in work):
+            for finding in re.split(r"(?m)^(?=/?[\w./-]+:\d+:\d+: (?:error|warning))", done.result()):
+                if re.match(r"\S+: (error|warning)", finding) and finding not in found:
+                    print(finding, end="", flush=True)
+                    found.add(finding)
+    print(f"clang-tidy and headers alone: {len(work)} files, {len(found)} findings")
+    return bool(found)
 
 
 def main():
@@ -123,8 +128,8 @@ def main():
     failed = []
     for what, errors in (("formatting", format_errors()), ("scripts", script_errors()), ("links", link_errors()),
                          ("code", code_errors(options.jobs, options.deep))):
-        if errors.strip():
-            print(errors)
+        if errors is True or errors and errors.strip():
+            print("" if errors is True else errors, end="")
             failed.append(what)
     print(f"lint: {'findings in ' + ', '.join(failed) if failed else 'clean'}")
     return 1 if failed else 0

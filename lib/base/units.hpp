@@ -46,7 +46,7 @@ constexpr Bytes operator""_MiB(unsigned long long n) { return Bytes(n << 20); }
 constexpr Bytes operator""_GiB(unsigned long long n) { return Bytes(n << 30); }
 
 constexpr double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
-constexpr Duration from_seconds(double s) { return Duration(static_cast<std::int64_t>(s * 1e9 + 0.5)); }
+constexpr Duration from_seconds(double s) { return std::chrono::round<Duration>(std::chrono::duration<double>(s)); }
 
 /// ceil(a / b), b > 0.
 constexpr std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) { return a / b + (a % b != 0); }
