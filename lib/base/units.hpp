@@ -13,7 +13,7 @@ class Quantity {
   constexpr explicit Quantity(std::uint64_t count) : count_(count) {}
   constexpr std::uint64_t count() const { return count_; }
 
-  constexpr auto operator<=>(const Quantity&) const = default;
+  constexpr auto operator<=>(const Quantity&) const = default;  // NOLINT(modernize-use-nullptr): false here
   constexpr Quantity& operator+=(Quantity other) {
     count_ += other.count_;
     return *this;
