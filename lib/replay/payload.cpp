@@ -11,7 +11,7 @@
 namespace kv {
 namespace {
 
-constexpr std::size_t kTileBytes = 128 * 1024;  // stays in the second-level cache
+constexpr std::size_t kTileBytes = std::size_t{128} << 10;  // stays in the second-level cache
 constexpr double kOutlierShare = 0.01, kOutlierScale = 12;
 
 /// The mantissa bits of each element in a 64-bit word that are made random per element.

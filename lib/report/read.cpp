@@ -119,7 +119,7 @@ Result<void> check_field(const Json& object, const std::string& path, Unit unit,
 Result<void> check_run(const Json& run, const std::string& where) {
   if (!run.is_object()) return error(Code::bad_input, fmt::format("{} must be an object", where));
   for (const Field& field : fields()) {
-    const auto checked = check_field(run, field.path, field.unit, where + ".");
+    auto checked = check_field(run, field.path, field.unit, where + ".");
     if (!checked) return checked;
     if (field.role == Role::identity && text_at(run, field.path).empty()) {
       return error(Code::bad_input, fmt::format("{}.{} is missing", where, field.path),
@@ -131,16 +131,16 @@ Result<void> check_run(const Json& run, const std::string& where) {
 
 Result<void> check_types(const Json& report, const std::string& name) {
   for (const ContextField& field : context_fields()) {
-    const auto checked = check_field(report, field.path, field.unit, name + ": .");
+    auto checked = check_field(report, field.path, field.unit, name + ": .");
     if (!checked) return checked;
   }
-  if (const auto checked = check_field(report, "warnings", Unit::texts, name + ": ."); !checked) return checked;
+  if (auto checked = check_field(report, "warnings", Unit::texts, name + ": ."); !checked) return checked;
   const Json* runs = find(report, "runs");
   if (runs == nullptr || !runs->is_array()) {
     return error(Code::bad_input, fmt::format("{}: .runs must be a list", name), "the report was edited or damaged");
   }
   for (std::size_t r = 0; r < runs->size(); ++r) {
-    const auto checked = check_run((*runs)[r], fmt::format("{}: .runs[{}]", name, r));
+    auto checked = check_run((*runs)[r], fmt::format("{}: .runs[{}]", name, r));
     if (!checked) return checked;
   }
   return {};
@@ -154,11 +154,11 @@ Result<Json> read_report_text(std::string_view text, const std::string& name) {
                  fmt::format("{}: larger than {}, more than any report", name, format_bytes(Bytes(kMostBytes))),
                  kHowToMake);
   }
-  if (const auto checked = check_size(text, name); !checked) return error(checked);
+  if (auto checked = check_size(text, name); !checked) return error(checked);
   Result<Json> report = parse(text, name);
   if (!report) return report;
-  if (const auto checked = check_schema(*report, name); !checked) return error(checked);
-  if (const auto checked = check_types(*report, name); !checked) return error(checked);
+  if (auto checked = check_schema(*report, name); !checked) return error(checked);
+  if (auto checked = check_types(*report, name); !checked) return error(checked);
   return report;
 }
 

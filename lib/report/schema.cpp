@@ -135,8 +135,8 @@ std::string lines_of(const std::vector<Described>& rows) {
   std::string out;
   for (const Described& row : rows) {
     std::string path = fmt::format("{}", fmt::join(row.names, ","));
-    if (row.names.size() > 1) path = "{" + path + "}";
-    if (!row.before.empty()) path = row.before[0] + "." + path + "." + row.after[0];
+    if (row.names.size() > 1) path = fmt::format("{{{}}}", path);
+    if (!row.before.empty()) path = fmt::format("{}.{}.{}", row.before[0], path, row.after[0]);
     out += fmt::format("| `{}` | {} | {} |\n", path, row.unit, row.meaning);
   }
   return out;

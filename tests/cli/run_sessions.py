@@ -213,7 +213,8 @@ def run_file(path, env):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default=SOURCE / "build/release/bin", type=Path)
-    parser.add_argument("--traces", default=SOURCE.parent / "shared/traces", type=Path)
+    parser.add_argument("--traces", type=Path,
+                        default=os.environ.get("KVKIT_TRACES") or SOURCE.parent / "shared/traces")
     parser.add_argument("files", nargs="+", type=Path)
     options = parser.parse_args()
     env = {**os.environ, "PATH": f"{options.bin.resolve()}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8",
