@@ -37,7 +37,7 @@ Result<void> write_all(int fd, std::string_view text, const std::string& name) {
 
 /// Closing reports what a file system noticed late (quota, NFS).
 Result<void> write_and_close(int fd, std::string_view text, const std::string& name) {
-  const auto written = write_all(fd, text, name);
+  auto written = write_all(fd, text, name);
   const int closed = close(fd) == 0 ? 0 : errno;
   if (!written) return written;
   return closed == 0 ? Result<void>() : io_error(name + " cannot be written", closed);
