@@ -32,9 +32,15 @@ Bytes mutated(Bytes bytes, kv::Random& random) {
   const auto at = [&] { return static_cast<std::size_t>(random.below(bytes.size())); };
   for (std::uint64_t edits = 1 + random.below(4); edits > 0 && !bytes.empty(); --edits) {
     switch (random.below(4)) {
-      case 0: bytes[at()] ^= static_cast<std::uint8_t>(1U << random.below(8)); break;
-      case 1: bytes[at()] = static_cast<std::uint8_t>(random.next()); break;
-      case 2: bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at())); break;
+      case 0:
+        bytes[at()] ^= static_cast<std::uint8_t>(1U << random.below(8));
+        break;
+      case 1:
+        bytes[at()] = static_cast<std::uint8_t>(random.next());
+        break;
+      case 2:
+        bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at()));
+        break;
       default: {
         // Repeats a piece: numbers grow digits, lists grow elements.
         const std::size_t from = at(), count = std::min<std::size_t>(1 + random.below(16), bytes.size() - from);
