@@ -144,7 +144,15 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   result.upload_provenance = result.capabilities.device_memory ? "none" : "modelled";
   for (std::uint32_t r = 0; r < plan.repetitions && !control.stop; ++r) {
     auto repetition = repeat_once(run, result);
-    if (!repetition) return error(repetition);
+    if (!repetition) {
+      if (result.repetitions.empty()) return error(repetition);
+      // What was measured before the backend went away is kept, and the loss is counted.
+      Counts& last = result.repetitions.back().counts;
+      ++last.ops;
+      ++last.failed_ops;
+      result.error_examples.push_back("repetition not begun: " + repetition.error().message);
+      break;
+    }
     result.repetitions.push_back(std::move(*repetition));
     if (const auto cleared = backend.clear(); !cleared) {
       result.warnings.push_back("what this run stored could not be removed: " + cleared.error().message);
