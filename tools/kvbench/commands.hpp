@@ -1,4 +1,6 @@
 #pragma once
+#include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -6,8 +8,9 @@ class App;
 
 namespace kvbench {
 
-/// Each adds a subcommand: its options, help with an example, and a callback that sets `exit_code`.
-void add_run(CLI::App& app, int& exit_code);
+/// Each adds a subcommand: its options, help with an example, and a callback that sets `exit_code`. `command_line` is
+/// what the report will quote.
+void add_run(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);
 

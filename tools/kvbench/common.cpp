@@ -9,7 +9,6 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -20,47 +19,85 @@ using kv::Code;
 using kv::error;
 using kv::Result;
 
+const char* hint_for(int reason) {
+  switch (reason) {
+    case ENOSPC:
+    case EDQUOT:
+      return "free some space, or write elsewhere with -o";
+    case EPIPE:
+      return "whoever read it is gone: write to a file with -o";
+    case ENOENT:
+    case ENOTDIR:
+    case EACCES:
+    case EISDIR:
+      return "check that the directory exists and is yours to write";
+    default:
+      return "write elsewhere with -o";
+  }
+}
+
 Result<void> io_error(const std::string& what, int reason) {
-  const char* hint = reason == ENOSPC ? "free some space, or write elsewhere with -o" : "";
-  return error(Code::io, fmt::format("{}: {}", what, std::strerror(reason)), hint);
+  return error(Code::io, fmt::format("{}: {}", what, std::strerror(reason)), hint_for(reason));
+}
+
+Result<void> cannot_write(const std::string& path, int reason) { return io_error(path + " cannot be written", reason); }
+
+/// A path that is wrong is the user's to change; a disk that is full is not.
+Result<void> cannot_make(const std::string& path, int reason) {
+  const bool wrong_path = reason == ENOENT || reason == ENOTDIR || reason == EACCES || reason == EPERM ||
+                          reason == EISDIR || reason == ENAMETOOLONG || reason == ELOOP;
+  return error(wrong_path ? Code::bad_input : Code::io,
+               fmt::format("{} cannot be made: {}", path, std::strerror(reason)), hint_for(reason));
 }
 
 Result<void> write_all(int fd, std::string_view text, const std::string& name) {
   while (!text.empty()) {
     const ssize_t written = write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return io_error(name + " cannot be written", errno);
+    if (written < 0) return cannot_write(name, errno);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
 }
 
+/// Where the text of a path really goes.
+struct Destination {
+  int fd = -1;            ///< open for writing, and to be closed unless it is stdout
+  std::string target;     ///< of the rename; links are followed, not replaced
+  std::string temporary;  ///< beside it, within its file system; empty: `fd` is the destination itself
+};
+
+bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+Result<Destination> open_destination(const std::string& path) {
+  struct stat old {
+  }, standard{};
+  const bool exists = stat(path.c_str(), &old) == 0;
+  if (path.empty() || (exists && fstat(STDOUT_FILENO, &standard) == 0 && same_file(old, standard))) {
+    return Destination{STDOUT_FILENO, {}, {}};
+  }
+  Destination to;
+  if (!exists || S_ISREG(old.st_mode)) {
+    char resolved[PATH_MAX];
+    to.target = realpath(path.c_str(), resolved) != nullptr ? resolved : path;
+    to.temporary = fmt::format("{}.kvbench-{}", to.target, getpid());
+    to.fd = open(to.temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (to.fd >= 0 && exists) fchmod(to.fd, old.st_mode & 07777);
+    if (to.fd >= 0) return to;
+    if (!exists || errno == ENOSPC) return error(cannot_make(path, errno));
+    to.temporary.clear();  // the directory takes no new file, but this one can perhaps be written in place
+  }
+  to.fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  return to.fd >= 0 ? Result<Destination>(to) : error(cannot_make(path, errno));
+}
+
 /// Closing reports what a file system noticed late (quota, NFS).
-Result<void> write_and_close(int fd, std::string_view text, const std::string& name) {
-  auto written = write_all(fd, text, name);
-  const int closed = close(fd) == 0 ? 0 : errno;
-  if (!written) return written;
-  return closed == 0 ? Result<void>() : io_error(name + " cannot be written", closed);
-}
-
-Result<void> cannot_make(const std::string& path, int reason) {
-  return error(Code::bad_input, fmt::format("{} cannot be made: {}", path, std::strerror(reason)),
-               "check that the directory exists and is yours to write");
-}
-
-/// Beside the target, so that the rename stays within its file system; a link is followed, not replaced.
-Result<void> replace_file(const std::string& path, std::string_view text) {
-  char resolved[PATH_MAX];
-  const std::string target = realpath(path.c_str(), resolved) != nullptr ? resolved : path;
-  const std::string temporary = fmt::format("{}.kvbench-{}", target, getpid());
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) return cannot_make(path, errno);
-  struct stat old {};
-  if (stat(target.c_str(), &old) == 0) fchmod(fd, old.st_mode & 07777);
-  auto written = write_and_close(fd, text, path);
-  if (written && rename(temporary.c_str(), target.c_str()) != 0)
-    written = io_error(path + " cannot be replaced", errno);
-  if (!written) unlink(temporary.c_str());
+Result<void> finish(const Destination& to, Result<void> written, const std::string& path) {
+  if (to.fd == STDOUT_FILENO) return written;
+  if (close(to.fd) != 0 && written) written = cannot_write(path, errno);
+  if (to.temporary.empty()) return written;
+  if (written && rename(to.temporary.c_str(), to.target.c_str()) != 0) written = cannot_write(path, errno);
+  if (!written) unlink(to.temporary.c_str());
   return written;
 }
 
@@ -84,24 +121,52 @@ kv::Style terminal_style() {
 }
 
 Result<void> write_output(const std::string& text, const std::string& path) {
-  if (path.empty()) return write_all(STDOUT_FILENO, text, "stdout");
-  struct stat target {};
-  const bool exists = stat(path.c_str(), &target) == 0;
-  if (!exists || S_ISREG(target.st_mode)) return replace_file(path, text);
-  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);  // a device, a pipe
-  if (fd < 0) return cannot_make(path, errno);
-  return write_and_close(fd, text, path);
+  const auto to = open_destination(path);
+  if (!to) return error(to);
+  auto written = write_all(to->fd, text, path.empty() ? "stdout" : path);
+  struct stat file {};
+  const bool in_place = to->fd != STDOUT_FILENO && to->temporary.empty();
+  if (written && in_place && fstat(to->fd, &file) == 0 && S_ISREG(file.st_mode) &&
+      ftruncate(to->fd, static_cast<off_t>(text.size())) != 0) {
+    written = cannot_write(path, errno);
+  }
+  return finish(*to, std::move(written), path);
+}
+
+Result<void> check_output(const std::string& path) {
+  const auto to = open_destination(path);
+  if (!to) return error(to);
+  if (to->fd != STDOUT_FILENO) close(to->fd);
+  if (!to->temporary.empty()) unlink(to->temporary.c_str());
+  return {};
+}
+
+void open_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    // The lowest free descriptor is the one that is missing.
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+  }
+}
+
+void say(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
 
 int fail(const kv::Error& error) {
-  fmt::print(stderr, "kvbench: {}\n", error.message);
-  if (!error.hint.empty()) fmt::print(stderr, "  hint: {}\n", error.hint);
+  say(fmt::format("kvbench: {}\n", error.message));
+  if (!error.hint.empty()) say(fmt::format("  hint: {}\n", error.hint));
   switch (error.code) {
     case Code::bad_input:
       return 2;
     case Code::interrupted:
       return 130;
     case Code::unavailable:
+    case Code::not_installed:
     case Code::io:
     case Code::corrupt:
       break;

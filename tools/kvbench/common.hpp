@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "report/report.hpp"
@@ -22,11 +23,18 @@ void add_output_options(CLI::App& app, Output& output, const std::string& format
 /// 100 columns, none.
 kv::Style terminal_style();
 
-/// Writes all of `text` to stdout (`path` empty) or to a file: a regular file is replaced whole or not at all. Fails
-/// (io) with the reason, a full disk included; (bad_input) if the file cannot be made.
+/// Writes all of `text` to stdout (`path` empty, or another name of it) or to a file: a regular file is replaced whole
+/// or not at all where its directory allows. Fails (io) with the reason, a full disk included; (bad_input) if the path
+/// is none that this user can write.
 kv::Result<void> write_output(const std::string& text, const std::string& path);
+/// Whether write_output could begin: fails as it would, and leaves nothing behind. For what must not be lost later.
+kv::Result<void> check_output(const std::string& path);
 
-/// Prints "kvbench: message" and "  hint: ..." to stderr and returns the exit code: 2 the user's to change, 1 failed,
+/// Gives closed standard streams to /dev/null, lest a socket become stderr and be sent diagnostics.
+void open_standard_streams();
+/// Writes diagnostics or progress to stderr. A stderr that takes nothing costs no result: it is ignored.
+void say(std::string_view text);
+/// Says "kvbench: message" and "  hint: ..." and returns the exit code: 2 the user's to change, 1 failed,
 /// 130 interrupted.
 int fail(const kv::Error& error);
 

@@ -1,8 +1,7 @@
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <exception>
-#include <iostream>
 #include <new>
+#include <sstream>
 
 #include "base/version.hpp"
 #include "commands.hpp"
@@ -16,10 +15,13 @@ std::string version_text() {
   return "kvbench " + v.version + " (" + v.revision + ", " + v.build_type + ")";
 }
 
-/// CLI11's own words, in our form: what is wrong, what to do next.
+/// CLI11's own words, in our form: what is wrong, what to do next. Help and version are errors to it, too.
 int usage_error(const CLI::App& app, const CLI::ParseError& e) {
-  if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-  return kvbench::fail(kvbench::explain(app, e));
+  if (e.get_exit_code() != 0) return kvbench::fail(kvbench::explain(app, e));
+  std::ostringstream text;
+  app.exit(e, text, text);
+  const auto written = kvbench::write_output(text.str(), "");
+  return written ? 0 : kvbench::fail(written.error());
 }
 
 int run(int argc, char** argv) {
@@ -28,9 +30,9 @@ int run(int argc, char** argv) {
   app.set_config("--config", "", "Read options from this TOML file: [run] backend=[...] ...");
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer("Example: kvbench run workloads/chat.jsonl");
+  app.footer("Example: kvbench run workloads/small_gpu.jsonl --gpu l4 --engine-cache 3GiB");
   int exit_code = 0;
-  kvbench::add_run(app, exit_code);
+  kvbench::add_run(app, std::vector<std::string>(argv, argv + argc), exit_code);
   kvbench::add_report(app, exit_code);
   kvbench::add_list(app, exit_code);
   try {
@@ -44,6 +46,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  kvbench::open_standard_streams();
   try {
     return run(argc, argv);
   } catch (const std::bad_alloc&) {

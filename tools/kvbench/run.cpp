@@ -15,25 +15,39 @@ namespace {
 constexpr std::uint64_t kOverheadRequests = 2000;
 constexpr std::chrono::milliseconds kLimitsBudget{450};
 
-/// Every option with the value that was in effect, from the option table itself.
-kv::Json config_of(const CLI::App& command) {
+constexpr std::string_view kSaltOption = "--tenant-salt", kSaltVariable = "KVKIT_TENANT_SALT";
+
+/// The value that was in effect: a flag is true or false, what can be repeated is a list.
+kv::Json value_of(const CLI::Option& option) {
+  const auto& given = option.results();
+  if (option.get_expected_max() == 0) return !given.empty();
+  if (option.get_items_expected_max() > 1) return given;
+  if (!given.empty()) return given.front();
+  const std::string preset = option.get_default_str();
+  return preset.empty() ? kv::Json(nullptr) : kv::Json(preset);
+}
+
+/// Every option with the value that was in effect, from the option table itself; what has no fixed default is told by
+/// `.resolved`.
+kv::Json config_of(const CLI::App& command, const RunSetup& setup) {
   kv::Json out = kv::Json::object();
   for (const CLI::Option* option : command.get_options()) {
-    const std::string name = option->get_name(false, false);
-    if (name == "--help" || option->get_envname() == "KVKIT_TENANT_SALT") continue;
-    std::string key = option->get_single_name();
-    const auto& given = option->results();
-    if (given.size() > 1) {
-      out[key] = given;
-    } else if (given.size() == 1) {
-      out[key] = given.front();
-    } else if (!option->get_default_str().empty()) {
-      out[key] = option->get_default_str();
-    } else {
-      out[key] = nullptr;
-    }
+    if (option->get_name(false, false) == "--help" || option->get_envname() == kSaltVariable) continue;
+    out[option->get_single_name()] = value_of(*option);
   }
+  for (const char* listed : {"backend", "codec"}) out[listed] = kv::Json::array();
+  for (const Target& target : setup.targets) out["backend"].push_back(target.spec.text);
+  for (const kv::CodecSpec& codec : setup.codecs) out["codec"].push_back(codec.text);
   return out;
+}
+
+/// As given, but for the tenant's salt: whoever knows it can tell whether a prompt is in the cache.
+std::vector<std::string> without_secrets(std::vector<std::string> words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == kSaltOption && i + 1 < words.size()) words[i + 1] = "***";
+    if (words[i].rfind(std::string(kSaltOption) + "=", 0) == 0) words[i] = std::string(kSaltOption) + "=***";
+  }
+  return words;
 }
 
 kv::Json resolved(const RunSetup& s) {
@@ -96,10 +110,11 @@ void run_row(const Target& target, const kv::CodecSpec& codec, const RunSetup& s
   auto row = backend ? kv::replay(**backend, plan_of(setup, options, codec), control)
                      : kv::Result<kv::RunResult>(kv::error(backend));
   if (!row) {
-    const bool forgiven = target.may_be_missing && row.error().code == kv::Code::unavailable;
-    if (!forgiven) out.exit_code = std::max(out.exit_code, fail(row.error()));
-    const std::string hint = forgiven ? " (" + row.error().hint + ")" : "";
-    out.rows.push_back(left_out(target, codec, setup, row.error().message + hint));
+    kv::Error why = std::move(row.error());
+    const bool forgiven = target.may_be_missing && why.code == kv::Code::not_installed;
+    out.rows.push_back(left_out(target, codec, setup, forgiven ? why.message + " (" + why.hint + ")" : why.message));
+    why.message = target.spec.text + ": " + why.message;
+    if (!forgiven) out.exit_code = std::max(out.exit_code, fail(why));
     return;
   }
   row->backend = target.spec.text;
@@ -107,7 +122,9 @@ void run_row(const Target& target, const kv::CodecSpec& codec, const RunSetup& s
     const kv::Counts& c = repetition.counts;
     if (c.failed_requests + c.failed_ops + c.corrupt_values != 0) out.exit_code = std::max(out.exit_code, 1);
   }
-  for (const std::string& example : row->error_examples) fmt::print(stderr, "kvbench: {}: {}\n", row->backend, example);
+  for (const std::string& example : row->error_examples) {
+    say(fmt::format("kvbench: {}: {}\n", row->backend, example));
+  }
   out.rows.push_back(std::move(*row));
 }
 
@@ -131,24 +148,32 @@ Outcome run_all(const RunSetup& setup, const RunOptions& options, kv::ReplayCont
   return out;
 }
 
-int run(const CLI::App& command, const RunOptions& options) {
+kv::ReportContext context_of(const CLI::App& command, const RunOptions& options, const RunSetup& setup) {
+  kv::ReportContext context;
+  context.started_at = std::chrono::system_clock::now();
+  context.config = config_of(command, setup);
+  context.config["resolved"] = resolved(setup);
+  context.workload = kv::summarize(setup.workload);
+  context.workload_path = options.workload;
+  context.workload_extra = workload_notes(setup);
+  context.warnings = setup.warnings;
+  if (setup.sample_error) context.warnings.push_back(sample_note(*setup.sample_error));
+  context.machine = kv::describe_machine();
+  context.limits = kv::measure_limits(kLimitsBudget);
+  return context;
+}
+
+int run(const CLI::App& command, const RunOptions& options, const std::vector<std::string>& command_line) {
   const auto format = kv::parse_format(options.format);
   if (!format) return fail(format.error());
+  if (!options.output.empty()) {
+    if (const auto writable = check_output(options.output); !writable) return fail(writable.error());
+  }
   const auto setup = set_up(options);
   if (!setup) return fail(setup.error());
 
-  kv::ReportContext context;
-  context.started_at = std::chrono::system_clock::now();
-  context.config = config_of(command);
-  context.config["resolved"] = resolved(*setup);
-  context.workload = kv::summarize(setup->workload);
-  context.workload_path = options.workload;
-  context.workload_extra = workload_notes(*setup);
-  context.warnings = setup->warnings;
-  if (setup->sample_error) context.warnings.push_back(sample_note(*setup->sample_error));
-  context.machine = kv::describe_machine();
-  context.limits = kv::measure_limits(kLimitsBudget);
-
+  kv::ReportContext context = context_of(command, options, *setup);
+  context.command_line = without_secrets(command_line);
   kv::ReplayControl control;
   const std::uint64_t swapped_before = kv::swapped_pages();
   Outcome outcome = run_all(*setup, options, control);
@@ -170,11 +195,12 @@ int run(const CLI::App& command, const RunOptions& options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, int& exit_code) {
+void add_run(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand("run", "Replay a workload against one or more backends and report");
   add_run_options(*command, *options);
-  command->callback([command, options, &exit_code] { exit_code = run(*command, *options); });
+  command->callback(
+      [command, options, command_line, &exit_code] { exit_code = run(*command, *options, command_line); });
 }
 
 }  // namespace kvbench

@@ -6,7 +6,7 @@
 
 namespace kvbench {
 
-/// A backend to run against; one that was not asked for by name may be missing without failing the run.
+/// A backend to run against; one that was not asked for by name may lack its program without failing the run.
 struct Target {
   kv::BackendSpec spec;
   bool may_be_missing = false;

@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
+
+#include "common.hpp"
 
 namespace kvbench {
 namespace {
@@ -33,7 +34,7 @@ Watch::~Watch() {
   thread_.join();
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  if (terminal_) fmt::print(stderr, kClearLine);
+  if (terminal_) say(kClearLine);
 }
 
 void Watch::loop() {
@@ -49,9 +50,8 @@ void Watch::loop() {
 
 void Watch::show(std::uint64_t done) const {
   const double share = requests_in_all_ ? static_cast<double>(done) / static_cast<double>(requests_in_all_) : 0;
-  fmt::print(stderr, "{}{:3.0f} %  {} of {} requests{}", kClearLine, 100 * share, done, requests_in_all_,
-             control_.stop ? ", stopping" : "");
-  std::fflush(stderr);
+  say(fmt::format("{}{:3.0f} %  {} of {} requests{}", kClearLine, 100 * share, done, requests_in_all_,
+                  control_.stop ? ", stopping" : ""));
 }
 
 }  // namespace kvbench

@@ -68,7 +68,7 @@ Result<std::string> find_binary(const std::string& name) {
       if (access(candidate.c_str(), X_OK) == 0) return candidate;
     }
   }
-  return error(Code::unavailable, fmt::format("there is no program '{}' to start a private server with", name),
+  return error(Code::not_installed, fmt::format("there is no program '{}' to start a private server with", name),
                "apt-get install redis-server, name it with binary= or KVKIT_REDIS_SERVER, or measure a running server "
                "with --backend redis://HOST");
 }
