@@ -49,7 +49,7 @@ target_link_options(kvkit_hardening INTERFACE -Wl,-z,relro,-z,now)
 add_library(kvkit_build INTERFACE)
 target_link_libraries(kvkit_build INTERFACE kvkit_warnings kvkit_sanitizers kvkit_hardening)
 
-# What surrounds the code that is timed: half of the time that a full build takes is saved here.
+# What surrounds the code that is timed: a fifth of a full build is saved here.
 add_library(kvkit_quick_build INTERFACE)
 target_compile_options(kvkit_quick_build INTERFACE $<$<CONFIG:Release>:-O1>)
 
@@ -62,10 +62,8 @@ target_compile_options(kvkit_relaxed INTERFACE -Wno-conversion -Wno-null-derefer
 
 find_program(KVKIT_CCACHE ccache)
 if(KVKIT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # Relative paths and no directory in the hash: every clone of the project shares what it has compiled. Precompiled
-  # headers are cached only with the sloppiness that ccache's manual asks for; no source here reads __TIME__.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
-    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${KVKIT_CCACHE})
+  # Relative paths and no directory in the hash: every clone of the project shares what it has compiled.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${KVKIT_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
