@@ -176,6 +176,15 @@ TEST_SUITE("workload reader") {
     }
   }
 
+  TEST_CASE("an input shorter than a byte order mark is read like any other") {
+    for (const char* text : {"x", "x\n", "{}", "\xef\xbb"}) {
+      INFO(text);
+      const auto w = read(text);
+      REQUIRE_FALSE(w.has_value());
+      CHECK(starts(w.error().message, "t.jsonl:1: "));
+    }
+  }
+
   TEST_CASE("lenient skips and counts bad lines, which leave no trace") {
     const std::string text = line(10, 20, "1, 2") + "garbage\n" +  //
                              line(5, 20, "1, 2") +                 // 3: goes back in time
