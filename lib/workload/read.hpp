@@ -66,6 +66,8 @@ struct Selected {
   Workload workload;                        ///< arrivals as in the trace
   std::optional<SampleError> sample_error;  ///< only if sample < 1; of the sample before skip and requests
 };
+/// Fails (bad_input) on values that no workload can be selected by; select() asks it too.
+Result<void> check_selection(const Selection& selection);
 /// A smaller sample holds no tree that a larger one of the same seed lacks. Fails (bad_input) if nothing is left or a
 /// value is out of range.
 Result<Selected> select(Workload workload, const Selection& selection);

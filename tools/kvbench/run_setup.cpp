@@ -28,15 +28,24 @@ Result<std::uint32_t> parse_mode(const std::string& mode) {
                    "write closed:N with N from 1 to 1024");
 }
 
+/// Options that are wrong whatever the workload holds are told before it is read: that can take minutes.
+Result<kv::Selection> selection_of(const RunOptions& o) {
+  const auto share = kv::parse_ratio(o.sample);
+  if (!share) return in_option("--sample", share.error());
+  const kv::Selection selection{*share, o.seed, o.skip, o.requests};
+  if (const auto checked = kv::check_selection(selection); !checked) return kv::error(checked);
+  return selection;
+}
+
 Result<void> load_workload(const RunOptions& o, RunSetup& setup) {
+  const auto selection = selection_of(o);
+  if (!selection) return kv::error(selection);
   kv::ReadOptions read;
   read.lenient = o.lenient;
   if (o.block_size) read.block_size = kv::Tokens(*o.block_size);
   auto workload = kv::read_workload(o.workload, read, setup.notes);
   if (!workload) return kv::error(workload);
-  const auto share = kv::parse_ratio(o.sample);
-  if (!share) return in_option("--sample", share.error());
-  auto selected = kv::select(std::move(*workload), {*share, o.seed, o.skip, o.requests});
+  auto selected = kv::select(std::move(*workload), *selection);
   if (!selected) return kv::error(selected);
   setup.workload = std::move(selected->workload);
   setup.sample_error = selected->sample_error;
