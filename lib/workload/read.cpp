@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "workload/block_size.hpp"
 #include "workload/byte_source.hpp"
 #include "workload/line_reader.hpp"
@@ -63,9 +66,18 @@ class Scan {
   tl::unexpected<Error> fail(const Error& why) const {
     return error(why.code, fmt::format("{}: {}", name_, why.message), why.hint);
   }
-  tl::unexpected<Error> empty() const {
-    const std::string first = notes_.first_bad.empty() ? "" : "the first bad line is " + notes_.first_bad.front();
-    return error(Code::bad_input, fmt::format("{}: there is no request in it", name_), first);
+  /// What is left of the input may be used: it is not empty, and most of it was good.
+  Result<void> check_left(std::uint64_t requests) const {
+    if (requests == 0) {
+      const std::string first = notes_.first_bad.empty() ? "" : "the first bad line is " + notes_.first_bad.front();
+      return error(Code::bad_input, fmt::format("{}: there is no request in it", name_), first);
+    }
+    if (notes_.bad_lines <= requests) return {};
+    const std::span<const std::string> shown(notes_.first_bad.data(), std::min<std::size_t>(notes_.first_bad.size(), 3));
+    return error(Code::bad_input,
+                 fmt::format("{}: {} of {} lines are bad, more than --lenient skips; the first: {}", name_,
+                             notes_.bad_lines, notes_.bad_lines + requests, fmt::join(shown, "; ")),
+                 "mend the trace; where many timestamps seem too early, look for one in front of them that is too late");
   }
 
  private:
@@ -96,10 +108,10 @@ class Sequence {
   }
   void take(const TraceLine& line) {
     last_ = line.at;
-    empty_ = false;
+    ++requests_;
     fit_.take(line.line, line.input, line.ids.size());
   }
-  bool empty() const { return empty_; }
+  std::uint64_t requests() const { return requests_; }
   Result<Tokens> block_size() const { return fit_.choice(); }
 
  private:
@@ -107,7 +119,7 @@ class Sequence {
 
   BlockSizeFit fit_;
   Duration last_{};
-  bool empty_ = true;
+  std::uint64_t requests_ = 0;
 };
 
 /// Adds a request to a workload under construction if it agrees with those before it.
@@ -151,7 +163,7 @@ Result<Workload> load(std::unique_ptr<ByteSource> source, const ReadOptions& opt
     return true;
   });
   if (!read) return error(read);
-  if (sequence.empty()) return scan.empty();
+  if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   const auto block_size = sequence.block_size();
   if (!block_size) return scan.fail(block_size.error());
   return std::move(builder).build(*block_size);
@@ -167,7 +179,7 @@ Result<Workload> load_by_majority(std::unique_ptr<ByteSource> source, Scan& scan
     return true;
   });
   if (!read) return error(read);
-  if (held.size() == 0) return scan.empty();
+  if (const auto left = scan.check_left(held.size()); !left) return error(left);
   const auto block_size = majority_block_size(sizes);
   if (!block_size) return scan.fail(block_size.error());
 
@@ -179,7 +191,7 @@ Result<Workload> load_by_majority(std::unique_ptr<ByteSource> source, Scan& scan
     if (added) continue;
     if (const auto skipped = scan.skip(line.line, added.error()); !skipped) return error(skipped);
   }
-  if (sequence.empty()) return scan.empty();
+  if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   return std::move(builder).build(*block_size);
 }
 
@@ -234,7 +246,7 @@ Result<std::optional<Tokens>> stream_workload(const std::string& path, const Rea
   });
   if (!whole) return error(whole);
   if (!*whole) return options.block_size;
-  if (sequence.empty()) return scan.empty();
+  if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   const auto block_size = sequence.block_size();
   if (!block_size) return scan.fail(block_size.error());
   return *block_size;

@@ -14,7 +14,8 @@ struct ReadOptions {
   /// Otherwise inferred over the whole input: the one value that fits every request, or else the one power of two.
   std::optional<Tokens> block_size;
   /// Skip and count bad lines, instead of failing at the first. They leave no trace in what the other lines are checked
-  /// against. A block size that is not given is then the one that fits the most lines; the others are bad.
+  /// against. A block size that is not given is then the one that fits the most lines; the others are bad. More bad
+  /// lines than good ones are an error after all: what is left says nothing of the whole.
   bool lenient = false;
 };
 

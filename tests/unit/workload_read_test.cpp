@@ -191,7 +191,7 @@ TEST_SUITE("workload reader") {
                              line(90, 20, "7, 2") +                // 4: second parent; neither 7 nor time 90 may stay
                              line(20, 20, "8, 7") +                // 5: fine, as 7 was never seen
                              line(30, 20, "1") +                   // 6: does not fit the length
-                             line(40, 33, "1, 2, 9");
+                             line(40, 33, "1, 2, 9") + line(50, 20, "1, 2");
     for (const bool given : {true, false}) {
       ReadOptions options;
       options.lenient = true;
@@ -199,15 +199,33 @@ TEST_SUITE("workload reader") {
       ReadNotes notes;
       const auto w = read_workload_text(text, "t.jsonl", options, notes);
       REQUIRE_MESSAGE(w.has_value(), (w ? "" : w.error().message));
-      CHECK(w->size() == 3);
+      CHECK(w->size() == 4);
       CHECK(w->unique_blocks() == 5);
       CHECK(notes.bad_lines == 4);
-      CHECK(notes.lines == 7);
+      CHECK(notes.lines == 8);
       REQUIRE(notes.first_bad.size() == 4);
       CHECK(notes.first_bad[0] == "t.jsonl:2: the line is not a JSON object");
       CHECK(starts(notes.first_bad[1], "t.jsonl:3: timestamp 5"));
       CHECK(starts(notes.first_bad[2], "t.jsonl:4: id 2 follows 7"));
       CHECK(starts(notes.first_bad[3], "t.jsonl:6: hash_ids has 1 entry"));
+    }
+  }
+
+  TEST_CASE("lenient does not go on with less than half of the lines, as after one timestamp in the far future") {
+    const std::string poisoned = line(10, 20, "1, 2") + line(9e12, 20, "1, 2");
+    for (const bool given : {true, false}) {
+      ReadOptions options;
+      options.lenient = true;
+      if (given) options.block_size = Tokens(16);
+      std::string text = poisoned;
+      for (int i = 0; i < 2; ++i) text += line(20 + i, 20, "1, 2");
+      CHECK(read(text, options).has_value());
+      const auto w = read(text + line(30, 20, "1, 2"), options);
+      REQUIRE_FALSE(w.has_value());
+      CHECK(starts(w.error().message,
+                   "t.jsonl: 3 of 5 lines are bad, more than --lenient skips; the first: t.jsonl:3: timestamp 20 is "
+                   "before that of the request in front of it, 9000000000000; t.jsonl:4: "));
+      CHECK_FALSE(w.error().hint.empty());
     }
   }
 
