@@ -66,6 +66,11 @@ class Scan {
   tl::unexpected<Error> fail(const Error& why) const {
     return error(why.code, fmt::format("{}: {}", name_, why.message), why.hint);
   }
+  /// Of a block size that was found at the end; it is never found so where bad lines are skipped.
+  Result<void> check_sizes(const FullBlocks& blocks, Tokens block_size) {
+    const auto wrong = blocks.first_wrong(block_size);
+    return wrong ? skip(wrong->line, size_conflict(*wrong).value()) : Result<void>();
+  }
   /// What is left of the input may be used: it is not empty, and most of it was good.
   Result<void> check_left(std::uint64_t requests) const {
     if (requests == 0) {
@@ -73,11 +78,13 @@ class Scan {
       return error(Code::bad_input, fmt::format("{}: there is no request in it", name_), first);
     }
     if (notes_.bad_lines <= requests) return {};
-    const std::span<const std::string> shown(notes_.first_bad.data(), std::min<std::size_t>(notes_.first_bad.size(), 3));
-    return error(Code::bad_input,
-                 fmt::format("{}: {} of {} lines are bad, more than --lenient skips; the first: {}", name_,
-                             notes_.bad_lines, notes_.bad_lines + requests, fmt::join(shown, "; ")),
-                 "mend the trace; where many timestamps seem too early, look for one in front of them that is too late");
+    const std::span<const std::string> shown(notes_.first_bad.data(),
+                                             std::min<std::size_t>(notes_.first_bad.size(), 3));
+    return error(
+        Code::bad_input,
+        fmt::format("{}: {} of {} lines are bad, more than --lenient skips; the first: {}", name_, notes_.bad_lines,
+                    notes_.bad_lines + requests, fmt::join(shown, "; ")),
+        "mend the trace; where many timestamps seem too early, look for one in front of them that is too late");
   }
 
  private:
@@ -125,7 +132,7 @@ class Sequence {
 /// Adds a request to a workload under construction if it agrees with those before it.
 Result<void> add(const TraceLine& line, Sequence& sequence, WorkloadBuilder& builder) {
   if (auto checked = sequence.check(line); !checked) return checked;
-  if (auto added = builder.add(line.at, line.input, line.output, line.ids); !added) return added;
+  if (auto added = builder.add(line.at, line.input, line.output, line.ids, line.line); !added) return added;
   sequence.take(line);
   return {};
 }
@@ -155,7 +162,7 @@ class Held {
 };
 
 Result<Workload> load(std::unique_ptr<ByteSource> source, const ReadOptions& options, Scan& scan) {
-  WorkloadBuilder builder;
+  WorkloadBuilder builder(options.block_size);
   Sequence sequence(options.block_size);
   const auto read = scan.run(std::move(source), [&](const TraceLine& line) -> Result<bool> {
     if (const auto added = add(line, sequence, builder); !added) return error(added);
@@ -166,6 +173,7 @@ Result<Workload> load(std::unique_ptr<ByteSource> source, const ReadOptions& opt
   if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   const auto block_size = sequence.block_size();
   if (!block_size) return scan.fail(block_size.error());
+  if (const auto checked = scan.check_sizes(builder.full_blocks(), *block_size); !checked) return error(checked);
   return std::move(builder).build(*block_size);
 }
 
@@ -183,7 +191,7 @@ Result<Workload> load_by_majority(std::unique_ptr<ByteSource> source, Scan& scan
   const auto block_size = majority_block_size(sizes);
   if (!block_size) return scan.fail(block_size.error());
 
-  WorkloadBuilder builder;
+  WorkloadBuilder builder(*block_size);
   Sequence sequence(*block_size);
   for (std::size_t i = 0; i < held.size(); ++i) {
     const TraceLine line = held[i];
@@ -208,10 +216,8 @@ Result<Workload> read_source(Result<std::unique_ptr<ByteSource>> source, const s
   if (const auto checked = check_options(options); !checked) return error(checked);
   notes = {};
   Scan scan(name, options, notes);
-  auto workload = options.lenient && !options.block_size ? load_by_majority(std::move(*source), scan)
-                                                         : load(std::move(*source), options, scan);
-  if (workload) notes.resized_blocks = count_resized_blocks(*workload);
-  return workload;
+  return options.lenient && !options.block_size ? load_by_majority(std::move(*source), scan)
+                                                : load(std::move(*source), options, scan);
 }
 
 }  // namespace
@@ -237,10 +243,10 @@ Result<std::optional<Tokens>> stream_workload(const std::string& path, const Rea
   notes = {};
   Scan scan(source_name(path), options, notes);
   Sequence sequence(options.block_size);
-  ParentSample parents;
+  ParentSample parents(options.block_size);
   const auto whole = scan.run(std::move(*source), [&](const TraceLine& line) -> Result<bool> {
     if (const auto checked = sequence.check(line); !checked) return error(checked);
-    if (const auto added = parents.add(line.ids); !added) return error(added);
+    if (const auto added = parents.add(line.ids, line.input, line.line); !added) return error(added);
     sequence.take(line);
     return sink(line);
   });
@@ -249,6 +255,7 @@ Result<std::optional<Tokens>> stream_workload(const std::string& path, const Rea
   if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   const auto block_size = sequence.block_size();
   if (!block_size) return scan.fail(block_size.error());
+  if (const auto checked = scan.check_sizes(parents.full_blocks(), *block_size); !checked) return error(checked);
   return *block_size;
 }
 

@@ -24,13 +24,11 @@ struct ReadNotes {
   std::uint64_t lines = 0;             ///< blank ones included
   std::uint64_t bad_lines = 0;         ///< skipped by `lenient`
   std::vector<std::string> first_bad;  ///< the first five, as file:line: message
-  /// Blocks that some requests fill and others end in, or end in at different lengths: one id, several sizes. Not
-  /// counted while streaming.
-  std::uint64_t resized_blocks = 0;
 };
 
 /// Loads a Mooncake-format JSONL file: plain, .gz or .zst (told by their first bytes, not by name), "-" for stdin.
-/// Checks every line: JSON, fields and types, sorted timestamps, ids that fit the length, one parent per id.
+/// Checks every line: JSON, fields and types, sorted timestamps, ids that fit the length, one parent and one size
+/// per id.
 /// Errors (bad_input) name file:line. Memory is that of a WorkloadBuilder (and once more the ids, where `lenient` has
 /// to find the block size) plus a window of the input.
 Result<Workload> read_workload(const std::string& path, const ReadOptions& options, ReadNotes& notes);
@@ -45,9 +43,9 @@ struct TraceLine {
   Tokens input, output;
   std::span<const BlockId> ids;
 };
-/// Streams in constant memory; the parent check covers a sample of the ids, by hash. `sink` returns false to stop
-/// early. Gives the block size: that of `options`, or inferred; nullopt if the sink stopped early, before all could be
-/// asked. `lenient` needs a block size here, as lines are handed out before the most common one can be known.
+/// Streams in constant memory; the check of parents and sizes covers a sample of the ids, by hash. `sink` returns false
+/// to stop early. Gives the block size: that of `options`, or inferred; nullopt if the sink stopped early, before all
+/// could be asked. `lenient` needs a block size here, as lines are handed out before the most common one can be known.
 Result<std::optional<Tokens>> stream_workload(const std::string& path, const ReadOptions& options, ReadNotes& notes,
                                               const std::function<bool(const TraceLine&)>& sink);
 

@@ -45,14 +45,14 @@ class TreeSample {
 
 template <class Keep>
 Workload filter(const Workload& workload, const Keep& keep) {
-  WorkloadBuilder builder;
+  WorkloadBuilder builder(workload.block_size());
   std::vector<BlockId> ids;
   for (std::size_t i = 0; i < workload.size(); ++i) {
     const Request request = workload[i];
     if (!keep(i, request)) continue;
     ids.clear();
     for (const DenseId dense : request.blocks) ids.push_back(workload.id(dense));
-    // A part of a workload has one parent per id, as the whole has: this cannot fail.
+    // A part of a workload has one parent and one size per id, as the whole has: this cannot fail.
     [[maybe_unused]] const auto added = builder.add(request.at, request.input, request.output, ids);
     assert(added);
   }

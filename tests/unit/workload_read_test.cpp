@@ -154,6 +154,23 @@ TEST_SUITE("workload reader") {
     CHECK(second_line_error(with("hash_ids", "[8, 8]")) == "t.jsonl:2: hash_ids holds id 8 twice");
   }
 
+  TEST_CASE("ids keep their size, whether the block size is given or found at the end") {
+    const std::string text = line(0, 33, "1, 2, 3") + line(1, 20, "1, 4") + "\n" + line(2, 21, "1, 4");
+    const std::string partial = line(0, 33, "1, 2, 3") + line(1, 30, "1, 4") + "\n" + line(2, 40, "1, 4, 5");
+    for (const ReadOptions& options : {ReadOptions{}, sized(16)}) {
+      CHECK(read(text, options).error().message ==
+            "t.jsonl:4: id 4 ends a prompt of 21 tokens here, but ended one of 20 earlier");
+      CHECK(read(partial, options).error().message ==
+            "t.jsonl:4: id 4 is partly filled by a prompt of 30 tokens that ends in it, while another prompt goes on "
+            "behind it");
+      ReadOptions lenient = options;
+      lenient.lenient = true;
+      ReadNotes notes;
+      CHECK(read_workload_text(partial, "t", lenient, notes)->size() == 2);
+      CHECK(notes.bad_lines == 1);
+    }
+  }
+
   TEST_CASE("the block size follows from the whole input, or is asked for") {
     CHECK(read(line(0, 7322, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"))->block_size() == Tokens(512));
     const auto ambiguous = read(line(0, 20, "1"));
@@ -191,7 +208,7 @@ TEST_SUITE("workload reader") {
                              line(90, 20, "7, 2") +                // 4: second parent; neither 7 nor time 90 may stay
                              line(20, 20, "8, 7") +                // 5: fine, as 7 was never seen
                              line(30, 20, "1") +                   // 6: does not fit the length
-                             line(40, 33, "1, 2, 9") + line(50, 20, "1, 2");
+                             line(40, 33, "1, 5, 9") + line(50, 20, "1, 2");
     for (const bool given : {true, false}) {
       ReadOptions options;
       options.lenient = true;
@@ -200,7 +217,7 @@ TEST_SUITE("workload reader") {
       const auto w = read_workload_text(text, "t.jsonl", options, notes);
       REQUIRE_MESSAGE(w.has_value(), (w ? "" : w.error().message));
       CHECK(w->size() == 4);
-      CHECK(w->unique_blocks() == 5);
+      CHECK(w->unique_blocks() == 6);
       CHECK(notes.bad_lines == 4);
       CHECK(notes.lines == 8);
       REQUIRE(notes.first_bad.size() == 4);

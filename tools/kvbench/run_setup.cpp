@@ -54,11 +54,6 @@ Result<void> load_workload(const RunOptions& o, RunSetup& setup) {
         fmt::format("{} bad lines were skipped, the first: {}", setup.notes.bad_lines,
                     setup.notes.first_bad.empty() ? std::string("?") : setup.notes.first_bad.front()));
   }
-  if (setup.notes.resized_blocks != 0) {
-    setup.warnings.push_back(fmt::format(
-        "{} block ids stand for blocks of two sizes: a value stored at one size may be called corrupt at the other",
-        setup.notes.resized_blocks));
-  }
   if (o.warmup >= setup.workload.size()) {
     return kv::error(
         Code::bad_input,
