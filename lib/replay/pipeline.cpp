@@ -115,7 +115,7 @@ void Pipeline::fetch(std::size_t from, std::size_t to, const std::atomic<bool>& 
   for (const Item& moved : items_) {
     if (moved.block < hit_end_) delta_.uploaded_bytes += moved.shape.bytes().count() * parts[moved.part].upload_copies;
   }
-  spent(Phase::upload) = modelled_upload(plan_.gpu, plan_.tp, Bytes(delta_.uploaded_bytes));
+  spent(Phase::upload) = modelled_upload(plan_.gpu, plan_.gpus, Bytes(delta_.uploaded_bytes));
   happened(Phase::upload);
 }
 
@@ -212,7 +212,7 @@ void Pipeline::store(const std::atomic<bool>& stop) {
   if (on_device_ || items_.empty()) return;
   std::uint64_t bytes = 0;
   for (const Item& moved : items_) bytes += moved.shape.bytes().count();
-  spent(Phase::download) = modelled_upload(plan_.gpu, plan_.tp, Bytes(bytes));
+  spent(Phase::download) = modelled_upload(plan_.gpu, plan_.gpus, Bytes(bytes));
   happened(Phase::download);
 }
 

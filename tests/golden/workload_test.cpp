@@ -58,7 +58,7 @@ TEST_SUITE("workload golden") {
       CHECK(workload->unique_blocks() == sample.unique_blocks);
       CHECK(ideal_hits(*workload).block_hits == sample.block_hits);
       CHECK(ideal_hits(*workload).token_hits == sample.token_hits);
-      }
+    }
   }
 
   TEST_CASE("a sample that leaves its block size open is asked about") {

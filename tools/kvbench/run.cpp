@@ -44,7 +44,7 @@ kv::Json resolved(const RunSetup& s) {
           {"scaled", s.geometry->scaled()},
           {"key_fingerprint", fmt::format("{:016x}", s.geometry->fingerprint())},
           {"gpu", s.gpu.name},
-          {"gpus", s.tp},
+          {"gpus", s.gpus()},
           {"prefill", s.prefill->device()},
           {"prefill_provenance", std::string(kv::provenance_name(s.prefill->provenance()))},
           {"engine_cache_blocks", s.engine_cache.count()},

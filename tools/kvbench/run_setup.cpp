@@ -70,10 +70,14 @@ Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
   if (!gpu) return in_option("--gpu", gpu.error());
   setup.model = std::move(*model);
   setup.gpu = std::move(*gpu);
+  setup.pp = o.pp;
   if (o.tp) {
     setup.tp = *o.tp;
+    // An engine cache that is named may belong to weights of another size, as in fp8.
+    const auto fits = kv::check_memory(setup.model, setup.gpu, setup.tp, setup.pp);
+    if (!fits && o.engine_cache == "auto") return kv::error(fits);
   } else {
-    const auto tp = kv::smallest_tp(setup.model, setup.gpu);
+    const auto tp = kv::smallest_tp(setup.model, setup.gpu, setup.pp);
     if (!tp) return kv::error(tp);
     setup.tp = *tp;
   }
@@ -83,7 +87,7 @@ Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
     return kv::error(Code::bad_input, fmt::format("--prefill: unknown source '{}'", o.prefill),
                      "see: kvbench list prefills");
   }
-  auto prefill = row->make({setup.model, setup.gpu, setup.tp, o.utilisation.value_or(0)});
+  auto prefill = row->make({setup.model, setup.gpu, setup.tp, setup.pp, o.utilisation.value_or(0)});
   if (!prefill) return kv::error(prefill);
   setup.prefill = std::move(*prefill);
   return {};
@@ -110,7 +114,7 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   kv::KvOptions options;
   options.dtype = *dtype;
   options.tp = setup.tp;
-  options.pp = o.pp;
+  options.pp = setup.pp;
   options.replication = o.replication == "naive" ? kv::KvReplication::naive : kv::KvReplication::dedup;
   options.bytes_per_token = o.bytes_per_token;
   options.adapter = o.adapter;
@@ -127,7 +131,7 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
 
   Bytes engine;
   if (o.engine_cache == "auto") {
-    engine = kv::engine_cache_bytes(setup.model, setup.gpu, setup.tp);
+    engine = kv::engine_cache_bytes(setup.model, setup.gpu, setup.gpus());
   } else if (o.engine_cache != "off") {
     const auto size = kv::parse_bytes(o.engine_cache);
     if (!size)
@@ -135,6 +139,11 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
     engine = *size;
   }
   setup.engine_cache = kv::Blocks(engine / setup.geometry->engine_block());
+  if (o.engine_cache != "off" && setup.engine_cache == kv::Blocks(0)) {
+    setup.warnings.push_back(fmt::format(
+        "--engine-cache {}: {} hold not one block of {}, so the baseline recomputes every prompt and speedups are high",
+        o.engine_cache, kv::format_bytes(engine), kv::format_bytes(setup.geometry->engine_block())));
+  }
   return {};
 }
 
@@ -182,7 +191,7 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.geometry = &*setup.geometry;
   plan.prefill = setup.prefill.get();
   plan.gpu = setup.gpu;
-  plan.tp = setup.tp;
+  plan.gpus = setup.gpus();
   plan.codec = codec;
   plan.engine_cache = setup.engine_cache;
   plan.workers = setup.workers;
