@@ -25,7 +25,7 @@ struct MemoryKind {
 
 /// Blocks in the memory of this process, under the eviction protocol of BlockCache.
 ///
-/// Bodies lie in granules of one size (a power of two from 4 KiB to 2 MiB, about a sixteenth of the largest body), so
+/// Bodies lie in granules of one size (a power of two from 64 bytes to 2 MiB, about a sixteenth of the largest body), so
 /// that free memory is never in pieces too small to use and capacity means what it says. A block weighs the granules
 /// that its announced bytes need at most; with capacity_blocks every block weighs 1. Headers and the directory (about
 /// 250 bytes a block and 150 a part) come on top. One mutex guards the directory; bytes are copied outside it.

@@ -30,7 +30,7 @@ Result<std::unique_ptr<Backend>> make(const BackendRow& row, const Options& give
 /// A backend of `capacity_blocks` blocks of two small parts, and what a test does to it.
 struct Memory {
   static constexpr std::uint32_t kParts = 2;
-  static constexpr std::size_t kPartBytes = 100;
+  static constexpr std::size_t kPartBytes = 4096;  // one granule
   static constexpr Needs kNeeds() {
     return {.name_space = "test",
             .parts = kParts,
