@@ -34,6 +34,7 @@ class MemoryBackend final : public Backend {
   /// Fails (bad_input) on options that contradict each other.
   static Result<std::unique_ptr<Backend>> make(const MemoryKind& kind, const BackendSpec& spec);
 
+  /// Takes the memory, no more of it than `needs` can fill, so that no store pays for it later.
   Result<void> start(const Needs& needs) override;
   Capabilities capabilities() const override;
   ServerInfo server() const override { return {}; }

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <map>
 #include <numeric>
@@ -125,6 +126,21 @@ TEST_SUITE("arena") {
       REQUIRE(read_granules(**arena, kGranule, scattered, got).has_value());
       CHECK(got == want);
     }
+  }
+
+  TEST_CASE("host memory has its pages before anything is stored: writing faults none in") {
+    constexpr std::size_t kGranule = 4096, kGranules = 4096;
+    const auto arena = make_host_arena(kGranules, kGranule);
+    REQUIRE(arena.has_value());
+    const std::vector<std::byte> body(kGranule, std::byte{1});
+    const auto faults = [] {
+      rusage usage{};
+      getrusage(RUSAGE_SELF, &usage);
+      return usage.ru_minflt;
+    };
+    const auto before = faults();
+    for (Granule g = 0; g < kGranules; ++g) REQUIRE((*arena)->write(g, body).has_value());
+    CHECK(faults() - before < 100);  // of 4096 pages
   }
 
   TEST_CASE("granules are handed out once, and all of them") {
