@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "replay/memory_fit.hpp"
+
 namespace kv {
 namespace {
 
-constexpr std::size_t kMaxSlots = 64;
 constexpr std::size_t kMaxExamples = 8;
 constexpr std::chrono::hours kNever{24 * 365};
 
@@ -28,7 +29,7 @@ SlotSizes slot_sizes(const ReplayPlan& plan, const Codec& codec) {
   for (const KvPart& part : plan.geometry->parts()) {
     sizes.body_bytes = std::max(sizes.body_bytes, codec.bound(part.shape(Tokens(0), plan.workload->block_size())));
   }
-  sizes.count = std::clamp<std::size_t>(plan.window.count() / sizes.payload_bytes, 1, kMaxSlots);
+  sizes.count = std::clamp<std::size_t>(plan.window.count() / sizes.payload_bytes, 1, kMaxWindowValues);
   sizes.shared = always_identity(codec, *plan.geometry);
   return sizes;
 }

@@ -42,6 +42,7 @@ kv::Json resolved(const RunSetup& s) {
           {"stored_bytes_per_block", s.geometry->max_block().count()},
           {"values_per_block", s.geometry->parts().size()},
           {"scaled", s.geometry->scaled()},
+          {"bytes_per_token", s.bytes_per_token ? kv::Json(*s.bytes_per_token) : kv::Json(nullptr)},
           {"key_fingerprint", fmt::format("{:016x}", s.geometry->fingerprint())},
           {"gpu", s.gpu.name},
           {"gpus", s.gpus()},

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "metrics/machine.hpp"
+#include "replay/memory_fit.hpp"
 
 namespace kvbench {
 namespace {
@@ -93,15 +94,13 @@ Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
   return {};
 }
 
-/// A block whose payload would take more than a quarter of the memory cannot be replayed at real size.
-void scale_to_memory(kv::KvOptions& options, const RunSetup& setup) {
-  const auto real = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
-  const Bytes quarter = kv::machine_memory() / 4;
-  if (options.bytes_per_token || !real || real->max_block() <= quarter) return;
-  // A power of two of bytes per token divides over any sensible number of shards.
-  std::uint64_t scaled = 1;
-  while (Bytes(scaled * 2) * setup.workload.block_size().count() <= quarter / 16) scaled *= 2;
-  options.bytes_per_token = scaled;
+/// Whether every codec stores a payload's own bytes, so that a worker holds them once.
+bool all_in_place(const RunSetup& setup, kv::Dtype dtype) {
+  return std::all_of(setup.codecs.begin(), setup.codecs.end(), [&](const kv::CodecSpec& spec) {
+    const auto codec = spec.make();
+    return codec && (*codec)->identity({.dtype = dtype}) &&
+           (setup.model.linear_layers == 0 || (*codec)->identity({.dtype = setup.model.linear_state_dtype}));
+  });
 }
 
 Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
@@ -119,11 +118,17 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   options.bytes_per_token = o.bytes_per_token;
   options.adapter = o.adapter;
   options.tenant_salt = o.tenant_salt;
-  scale_to_memory(options, setup);
+  const auto fit = kv::fit_memory(setup.model, options, setup.workload.block_size(), setup.workers,
+                                  all_in_place(setup, *dtype), kv::machine_memory() / 4);
+  if (!fit) return kv::error(fit);
+  options.bytes_per_token = setup.bytes_per_token = fit->bytes_per_token;
+  setup.window = fit->window;
   if (options.bytes_per_token != o.bytes_per_token) {
     setup.warnings.push_back(
-        fmt::format("one block's payload would exceed a quarter of the memory: scaled to {} bytes per token",
-                    *options.bytes_per_token));
+        fmt::format("payloads of real size, in windows of {} workers and a backend, would exceed a quarter of the "
+                    "memory: scaled to "
+                    "{} bytes per token",
+                    setup.workers, *options.bytes_per_token));
   }
   auto geometry = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
   if (!geometry) return kv::error(geometry);
@@ -195,6 +200,7 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.codec = codec;
   plan.engine_cache = setup.engine_cache;
   plan.workers = setup.workers;
+  plan.window = setup.window;
   plan.warmup = options.warmup;
   plan.repetitions = options.repetitions;
   plan.verify = !options.no_verify;

@@ -21,6 +21,8 @@ struct RunSetup {
   kv::Gpu gpu;
   std::uint32_t tp = 1, pp = 1;
   std::optional<kv::KvGeometry> geometry;
+  std::optional<std::uint64_t> bytes_per_token;  ///< asked for, or chosen to fit the memory
+  kv::Bytes window;                              ///< of each worker
   std::unique_ptr<kv::Prefill> prefill;
   kv::Blocks engine_cache;
   std::vector<Target> targets;
