@@ -21,7 +21,9 @@ class Arena {
   virtual Result<void> read(Granule first, std::span<std::byte> into) = 0;
 };
 
-/// Page-aligned host memory that the system hands out as it is touched, in huge pages where it can.
+/// Page-aligned host memory, in huge pages where the system can, and all of it backed by pages before this returns: a
+/// first touch costs far more than the copy, and would be counted as the time of a store. Takes about as long as
+/// zeroing the memory does. Fails (unavailable) where the system does not have it.
 Result<std::unique_ptr<Arena>> make_host_arena(Granule granules, std::size_t granule_bytes);
 /// One tensor on the device of the LibTorch module.
 Result<std::unique_ptr<Arena>> make_device_arena(Granule granules, std::size_t granule_bytes);

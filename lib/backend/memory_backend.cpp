@@ -151,11 +151,18 @@ Result<std::unique_ptr<Backend>> MemoryBackend::make(const MemoryKind& kind, con
 Result<void> MemoryBackend::start(const Needs& needs) {
   const auto room = kind_.room();
   if (!room) return error(room);
-  // The default is a share of the machine, which the replay's own windows must not exceed either.
-  const Bytes preset = room->preset - std::min(room->preset / 2, Bytes(needs.replay_bytes));
-  const Bytes capacity = capacity_.value_or(preset);
+  // The default is a share of the machine, or of what others leave of it, that the replay's own windows share.
+  const Bytes whole = std::min(room->preset, room->available);
+  const Bytes capacity = capacity_.value_or(whole - std::min(whole / 2, Bytes(needs.replay_bytes)));
   const auto layout = plan_arena(kind_.scheme, capacity, capacity_blocks_, needs, room->available);
-  if (!layout) return error(layout);
+  if (!layout) {
+    const bool scarce = !capacity_ && !capacity_blocks_ && room->available < room->preset;
+    if (!scarce) return error(layout);
+    return error(layout.error().code, layout.error().message,
+                 fmt::format("only {} of memory are available: end what takes the rest, or scale payloads down with "
+                             "--bytes-per-token",
+                             format_bytes(room->available)));
+  }
   arena_.reset();  // first, so that a second start does not need twice the memory
   auto arena = kind_.make_arena(layout->granules, layout->granule_bytes);
   if (!arena) return error(arena);

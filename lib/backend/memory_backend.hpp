@@ -10,8 +10,8 @@ namespace kv {
 
 /// What the memory behind an arena offers.
 struct MemoryRoom {
-  Bytes preset;        ///< capacity if the user gives none
-  Bytes available;     ///< more than this is refused before anything is measured
+  Bytes preset;        ///< capacity if the user gives none and as much is available
+  Bytes available;     ///< a given capacity beyond this is refused before anything is measured
   std::string device;  ///< as in Capabilities
 };
 
@@ -25,8 +25,8 @@ struct MemoryKind {
 
 /// Blocks in the memory of this process, under the eviction protocol of BlockCache.
 ///
-/// Bodies lie in granules of one size (a power of two from 4 KiB to 2 MiB, about a sixteenth of the largest body), so
-/// that free memory is never in pieces too small to use and capacity means what it says. A block weighs the granules
+/// Bodies lie in granules of one size (a power of two from 64 bytes to 2 MiB, about a sixteenth of the largest body),
+/// so that free memory is never in pieces too small to use and capacity means what it says. A block weighs the granules
 /// that its announced bytes need at most; with capacity_blocks every block weighs 1. Headers and the directory (about
 /// 250 bytes a block and 150 a part) come on top. One mutex guards the directory; bytes are copied outside it.
 class MemoryBackend final : public Backend {
@@ -34,6 +34,7 @@ class MemoryBackend final : public Backend {
   /// Fails (bad_input) on options that contradict each other.
   static Result<std::unique_ptr<Backend>> make(const MemoryKind& kind, const BackendSpec& spec);
 
+  /// Takes the memory, no more of it than `needs` can fill, so that no store pays for it later.
   Result<void> start(const Needs& needs) override;
   Capabilities capabilities() const override;
   ServerInfo server() const override { return {}; }

@@ -20,19 +20,29 @@ struct Extra {
   std::uint32_t linear_layers = 0, linear_heads = 0;
   std::uint64_t linear_state = 0;
   const char* rope_scaling = "";
+  const char* recalled = "";  // which of the figures here are from memory, whatever the row's source
 };
 
 constexpr Extra kPlain{};
-constexpr Extra kLlama31{.rope_scaling = "llama3 factor=8 low=1 high=4 original=8192"};
-constexpr Extra kDeepSeek{.mla = {512, 64, 128, 128}, .rope_scaling = "yarn factor=40 original=4096"};
-constexpr Extra kKimi{.mla = {512, 64, 128, 128}, .rope_scaling = "yarn factor=32 original=4096"};
-constexpr Extra kOss120{.sliding_layers = 18, .window = 128, .rope_scaling = "yarn factor=32 original=4096"};
-constexpr Extra kOss20{.sliding_layers = 12, .window = 128, .rope_scaling = "yarn factor=32 original=4096"};
+constexpr const char* kRope = "rope scaling";
+constexpr const char* kMlaAndRope = "MLA's nope and v sizes, rope scaling";
+constexpr Extra kLlama31{.rope_scaling = "llama3 factor=8 low=1 high=4 original=8192", .recalled = kRope};
+constexpr Extra kDeepSeek{
+    .mla = {512, 64, 128, 128}, .rope_scaling = "yarn factor=40 original=4096", .recalled = kMlaAndRope};
+constexpr Extra kKimi{
+    .mla = {512, 64, 128, 128}, .rope_scaling = "yarn factor=32 original=4096", .recalled = kMlaAndRope};
+constexpr Extra kOss120{
+    .sliding_layers = 18, .window = 128, .rope_scaling = "yarn factor=32 original=4096", .recalled = kRope};
+constexpr Extra kOss20{
+    .sliding_layers = 12, .window = 128, .rope_scaling = "yarn factor=32 original=4096", .recalled = kRope};
 constexpr Extra kGemma{.sliding_layers = 52, .window = 1024, .rope_scaling = "linear factor=8"};
 // 48 gated-delta layers of 48 value heads x 128 x 128 in fp32, and 3 steps of 2 x 16 x 128 + 48 x 128 convolution
 // channels in bf16 (linear_num_*_heads, linear_*_head_dim, linear_conv_kernel_dim 4, mamba_ssm_dtype float32).
 constexpr std::uint64_t kQwen35State = 48ULL * 128 * 128 * 4 + 3ULL * (2 * 16 * 128 + 48 * 128) * 2;
-constexpr Extra kQwen35{.linear_layers = 48, .linear_heads = 16, .linear_state = 48 * kQwen35State};
+constexpr Extra kQwen35{.linear_layers = 48,
+                        .linear_heads = 16,
+                        .linear_state = 48 * kQwen35State,
+                        .recalled = "sizes of the linear layers' state"};
 
 struct Row {
   const char* name;
@@ -69,8 +79,8 @@ const Row kModels[] = {
     {"gemma-3-27b",        27.4,   27.4,   62,  5376,  32,  16, 128, kGemma,    kMemory},
     {"qwen3.5-27b",        27.0,   27.0,   64,  5120,  24,   4, 256, kQwen35,   "its config.json (layer_types), read 2026"},
     // For laptops.
-    {"small",               0.135,  0.135, 30,   576,   9,   3,  64, kPlain,    "the shape of SmolLM-135M; unverified: from memory"},
-    {"tiny",                0.0152, 0.0152, 6,   288,   6,   6,  48, kPlain,    "the shape of the 15 M TinyStories model; unverified: from memory"},
+    {"small",               0.135,  0.135, 30,   576,   9,   3,  64, kPlain,    "unverified: from memory of SmolLM-135M's shape"},
+    {"tiny",                0.0152, 0.0152, 6,   288,   6,   6,  48, kPlain,    "unverified: from memory of the 15 M TinyStories model's shape"},
 };
 
 constexpr const char* kSystems = "aiconfigurator systems; HBM efficiency 0.8";
@@ -117,6 +127,8 @@ Model make_model(const Row& row) {
   model.linear_state = Bytes(extra.linear_state);
   model.rope_scaling = extra.rope_scaling;
   model.source = row.source;
+  // First, so that it shows where the rest is cut off.
+  if (extra.recalled[0] != '\0') model.source = std::string("unverified: ") + extra.recalled + "; else " + row.source;
   return model;
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "model/config_fields.hpp"
@@ -29,6 +30,7 @@ constexpr Unsupported kUnsupported[] = {
     {"attn_layer_period", "state-space layers"},        {"mamba_d_state", "state-space layers"},
     {"num_kv_shared_layers", "layers that share KV"},   {"global_head_dim", "head sizes that differ by layer"},
     {"index_topk", "sparse attention with index keys"}, {"cross_attention_layers", "cross-attention layers"},
+    {"block_configs", "layers that differ one by one"}, {"linear_attn_config", "linear attention of its own kind"},
 };
 
 std::uint32_t narrow(std::uint64_t bounded) { return static_cast<std::uint32_t>(bounded); }
@@ -64,6 +66,15 @@ struct LayerMix {
   bool chunked = false;
 };
 
+/// MiniMax-01 lists its layers as 1, attention, and 0, lightning attention: a state that is not sized here.
+void refuse_lightning(ConfigFields& fields) {
+  const json* types = fields.find({"attn_type_list"});
+  if (types == nullptr) return;
+  const bool all_attention =
+      types->is_array() && std::all_of(types->begin(), types->end(), [](const json& type) { return type == 1; });
+  if (!all_attention) fields.fail("attn_type_list", "has layers other than 1, attention, which kvkit cannot size");
+}
+
 /// From the explicit list of layers.
 LayerMix mix_from_types(ConfigFields& fields, const json& types, std::uint64_t layers) {
   constexpr const char* name = "layer_types";
@@ -83,18 +94,35 @@ LayerMix mix_from_types(ConfigFields& fields, const json& types, std::uint64_t l
   return mix;
 }
 
+/// Llama 4: layers with rotary positions attend within chunks, those without to everything. `no_rope_layers` marks the
+/// former with 1; where it is empty every no_rope_layer_interval-th layer, or every fourth, is one without.
+LayerMix mix_from_chunks(ConfigFields& fields, const std::string& type, std::uint64_t layers) {
+  const json* rotary = fields.find({"no_rope_layers"});
+  if (rotary != nullptr && rotary->is_array() && !rotary->empty()) {
+    if (rotary->size() != layers) fields.fail("no_rope_layers", fmt::format("must have {} entries or none", layers));
+    const auto full = static_cast<std::uint64_t>(std::count(rotary->begin(), rotary->end(), json(0)));
+    return {layers - std::min(full, layers), 0, true};
+  }
+  if (!type.starts_with("llama4")) {
+    fields.fail("attention_chunk_size", "needs layer_types or no_rope_layers to say which layers it is for");
+  }
+  return {layers - layers / fields.count({"no_rope_layer_interval"}, kMaxLayers, 4), 0, true};
+}
+
 /// From the fields that older configs have instead, with the defaults of their model types.
 LayerMix mix_from_rules(ConfigFields& fields, const std::string& type, std::uint64_t layers) {
   if (fields.has("full_attention_interval")) {
     return {0, layers - layers / fields.count({"full_attention_interval"}, kMaxLayers), false};
   }
-  if (!fields.has("sliding_window") || !fields.flag("use_sliding_window", true)) return {};
+  if (fields.has("attention_chunk_size")) return mix_from_chunks(fields, type, layers);
+  const bool qwen = type.starts_with("qwen");
+  if (!fields.has("sliding_window") || !fields.flag("use_sliding_window", !qwen)) return {};
   const std::uint64_t preset = type.starts_with("gemma3") ? 6 : type == "gemma2" || type == "gpt_oss" ? 2 : 0;
   const std::uint64_t pattern =
       fields.count_or_zero({"sliding_window_pattern", "_sliding_window_pattern"}, kMaxLayers, preset);
   if (pattern != 0) return {layers - layers / pattern, 0, false};
-  // Qwen2: the first max_window_layers attend to everything, the others slide.
-  const std::uint64_t full = type.starts_with("qwen") ? fields.count_or_zero({"max_window_layers"}, kMaxLayers) : 0;
+  // Qwen: the first max_window_layers, by default 28, attend to everything, the others slide.
+  const std::uint64_t full = qwen ? fields.count_or_zero({"max_window_layers"}, kMaxLayers, 28) : 0;
   return {layers - std::min(full, layers), 0, false};
 }
 
@@ -102,6 +130,7 @@ void read_layers(ConfigFields& fields, const std::string& type, Model& model) {
   const json* types = fields.find({"layer_types"});
   const LayerMix mix =
       types != nullptr ? mix_from_types(fields, *types, model.layers) : mix_from_rules(fields, type, model.layers);
+  refuse_lightning(fields);
   model.sliding_layers = narrow(mix.sliding);
   model.linear_layers = narrow(mix.linear);
   if (mix.sliding > 0) {
@@ -156,11 +185,19 @@ void read_linear(ConfigFields& fields, Model& model, WeightShapes& weights) {
   model.linear_state = Bytes(model.linear_layers * (recurrent + (kernel - 1) * channels * 2));
 }
 
+/// Experts under names that are not read would be counted as none.
+void refuse_other_experts(ConfigFields& fields) {
+  const std::string name = fields.name_if([](const std::string& key, const json& value) {
+    return key.find("expert") != std::string::npos && value.is_number() && value > 1;
+  });
+  if (!name.empty()) fields.fail(name.c_str(), "means experts, but not by a name that kvkit reads their number from");
+}
+
 /// Mixture of experts, under the names that Mixtral, Qwen, DeepSeek and gpt-oss give the fields.
 void read_experts(ConfigFields& fields, std::uint64_t layers, WeightShapes& weights) {
   weights.experts = fields.count_or_zero({"num_experts", "num_local_experts", "n_routed_experts"}, kMaxExperts);
   weights.dense_layers = layers;
-  if (weights.experts == 0) return;
+  if (weights.experts == 0) return refuse_other_experts(fields);
   weights.experts_per_token = fields.count({"num_experts_per_tok", "experts_per_token"}, kMaxExperts);
   if (weights.experts_per_token > weights.experts) {
     fields.fail("num_experts_per_tok", fmt::format("is more than the {} experts", weights.experts));
@@ -169,10 +206,11 @@ void read_experts(ConfigFields& fields, std::uint64_t layers, WeightShapes& weig
   weights.shared_intermediate = fields.count_or_zero({"n_shared_experts"}, kMaxExperts) * weights.expert_intermediate +
                                 fields.count_or_zero({"shared_expert_intermediate_size"}, kMaxWidth);
   const json* dense = fields.find({"mlp_only_layers"});
-  weights.dense_layers =
-      std::min(layers, fields.count_or_zero({"first_k_dense_replace"}, kMaxLayers) +
-                           (dense != nullptr && dense->is_array() ? dense->size() : 0) + layers -
-                           layers / fields.count({"decoder_sparse_step", "moe_layer_freq"}, kMaxLayers, 1));
+  weights.dense_layers = std::min(
+      layers,
+      fields.count_or_zero({"first_k_dense_replace"}, kMaxLayers) +
+          (dense != nullptr && dense->is_array() ? dense->size() : 0) + layers -
+          layers / fields.count({"decoder_sparse_step", "moe_layer_freq", "interleave_moe_layer_step"}, kMaxLayers, 1));
 }
 
 void read_weights(ConfigFields& fields, const std::string& type, const Model& model, WeightShapes& weights) {
@@ -183,7 +221,10 @@ void read_weights(ConfigFields& fields, const std::string& type, const Model& mo
   weights.q_lora_rank = fields.count_or_zero({"q_lora_rank"}, kMaxHidden);
   weights.output_gate = fields.flag("attn_output_gate", false);
   read_experts(fields, model.layers, weights);
-  if (weights.dense_layers > 0) weights.intermediate = fields.count({"intermediate_size"}, kMaxWidth);
+  // Llama 4: one expert more that every token uses, and dense layers of a width of their own.
+  if (type.starts_with("llama4")) weights.shared_intermediate = weights.expert_intermediate;
+  const char* width = fields.has("intermediate_size_mlp") ? "intermediate_size_mlp" : "intermediate_size";
+  if (weights.dense_layers > 0) weights.intermediate = fields.count({width}, kMaxWidth);
 }
 
 /// Sorted keys and no spaces, so that equal parameters give equal text.

@@ -24,6 +24,15 @@ const nlohmann::json* ConfigFields::find(std::initializer_list<const char*> name
   return nullptr;
 }
 
+std::string ConfigFields::name_if(bool (*wanted)(const std::string& name, const nlohmann::json& value)) const {
+  for (const nlohmann::json* where : {&object_, &outer_}) {
+    for (const auto& [name, value] : where->items()) {
+      if (wanted(name, value)) return name;
+    }
+  }
+  return {};
+}
+
 void ConfigFields::fail(const char* name, const std::string& what, const std::string& hint) {
   if (!failed_) failed_ = Error{Code::bad_input, fmt::format("{}: {} {}", file_, name, what), hint};
 }

@@ -25,6 +25,8 @@ class ConfigFields {
   std::uint64_t count_or_zero(std::initializer_list<const char*> names, std::uint64_t max, std::uint64_t absent = 0);
   bool flag(const char* name, bool absent);
   std::string text(const char* name);
+  /// The first field, by name, that `wanted` says yes to; else empty.
+  std::string name_if(bool (*wanted)(const std::string& name, const nlohmann::json& value)) const;
 
   void fail(const char* name, const std::string& what, const std::string& hint = {});
   const std::optional<Error>& failed() const { return failed_; }

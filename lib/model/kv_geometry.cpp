@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "model/kv_fingerprint.hpp"
 #include "model/kv_parts.hpp"
@@ -131,6 +132,17 @@ std::uint64_t KvGeometry::needed_blocks(const KvPart& part, Tokens n) const {
   return window <= in_last ? 1 : 1 + ceil_div(window - in_last, block_size_.count());
 }
 
+namespace {
+
+/// The largest figure there is, where it would be beyond that: one state for every token of a long prompt.
+Bytes saturated_sum(Bytes sum, std::uint64_t count, Bytes each) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  if (each.count() != 0 && count > (kMost - sum.count()) / each.count()) return Bytes(kMost);
+  return sum + count * each;
+}
+
+}  // namespace
+
 Bytes KvGeometry::stored_prefix(Tokens n) const {
   const std::uint64_t blocks = ceil_div(n.count(), block_size_.count());
   if (blocks == 0) return {};
@@ -140,7 +152,7 @@ Bytes KvGeometry::stored_prefix(Tokens n) const {
     if (part.kind == KvPart::Kind::state) tokens = blocks;
     // Only the last block can end before its window is full.
     if (part.window > 0) tokens = (blocks - 1) * part.window + std::min(part.window, n.count());
-    sum += tokens * part.per_token.bytes();
+    sum = saturated_sum(sum, tokens, part.per_token.bytes());
   }
   return sum;
 }

@@ -65,7 +65,8 @@ class KvGeometry {
   /// window that fits a block), else as many as hold the last min(n, window) tokens.
   std::uint64_t needed_blocks(const KvPart& part, Tokens n) const;
 
-  /// For a prefix of n tokens, stored over its ceil(n / block size) blocks.
+  /// For a prefix of n tokens, stored over its ceil(n / block size) blocks; the largest figure of 64 bits where it
+  /// would be more.
   Bytes stored_prefix(Tokens n) const;
   /// What a hit on all n tokens needs: full-attention KV of n tokens, the last min(n, window) tokens of the sliding
   /// layers, one state.

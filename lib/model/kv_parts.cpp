@@ -66,6 +66,8 @@ Result<KvShards> cut_shards(const Model& model, const KvOptions& options) {
     const std::uint64_t latent = std::uint64_t{model.mla->kv_lora_rank} + model.mla->rope_dim + scale;
     return KvShards{naive ? options.tp : 1, naive ? 1 : options.tp, 1, latent};
   }
+  // No attention at all: states are cut by rank, and scaled payloads with them.
+  if (model.kv_heads == 0) return KvShards{options.tp, 1, 1, 1};
   const std::uint32_t larger = std::max(options.tp, model.kv_heads), smaller = std::min(options.tp, model.kv_heads);
   if (larger % smaller != 0) {
     return error(Code::bad_input,

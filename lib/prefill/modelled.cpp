@@ -31,8 +31,8 @@ Duration bounded_seconds(double s) { return from_seconds(std::min(s, kLongest));
 
 class ModelledPrefill final : public Prefill {
  public:
-  ModelledPrefill(Model model, Gpu gpu, std::uint32_t tp, double utilisation)
-      : model_(std::move(model)), gpu_(std::move(gpu)), tp_(tp), utilisation_(utilisation) {}
+  ModelledPrefill(Model model, Gpu gpu, std::uint32_t tp, std::uint32_t pp, double utilisation)
+      : model_(std::move(model)), gpu_(std::move(gpu)), tp_(tp), pp_(pp), utilisation_(utilisation) {}
 
   Duration cost(Tokens cached, Tokens fresh) const override {
     const double compute = prefill_flops(model_, cached, fresh).total() / (tp_ * gpu_.bf16_flops * utilisation_);
@@ -43,15 +43,23 @@ class ModelledPrefill final : public Prefill {
   Provenance provenance() const override { return Provenance::modelled; }
 
   std::string device() const override {
-    return fmt::format("{} x{}, modelled at {:.3g} % of peak", gpu_.name, tp_, utilisation_ * 100);
+    const std::string stages = pp_ == 1 ? "" : fmt::format(" in {} stages", pp_);
+    return fmt::format("{} x{}{}, modelled at {:.3g} % of peak", gpu_.name, tp_ * pp_, stages, utilisation_ * 100);
   }
 
  private:
   Model model_;
   Gpu gpu_;
-  std::uint32_t tp_;
+  std::uint32_t tp_, pp_;
   double utilisation_;
 };
+
+double needed_bytes(const Model& model) { return weight_bytes(model) + activation_bytes(model); }
+
+/// What an engine takes of so many GPUs.
+double usable_bytes(const Gpu& gpu, std::uint64_t gpus) {
+  return static_cast<double>(gpus) * static_cast<double>(gpu.memory.count()) * kMemoryShare;
+}
 
 }  // namespace
 
@@ -85,33 +93,45 @@ Result<std::unique_ptr<Prefill>> make_modelled_prefill(const PrefillConfig& conf
   }
   std::uint32_t tp = config.tp;
   if (tp == 0) {
-    const Result<std::uint32_t> smallest = smallest_tp(config.model, config.gpu);
+    const Result<std::uint32_t> smallest = smallest_tp(config.model, config.gpu, config.pp);
     if (!smallest) return error(smallest);
     tp = *smallest;
   }
-  return std::make_unique<ModelledPrefill>(config.model, config.gpu, tp, utilisation);
+  return std::make_unique<ModelledPrefill>(config.model, config.gpu, tp, config.pp, utilisation);
 }
 
-Result<std::uint32_t> smallest_tp(const Model& model, const Gpu& gpu) {
-  const double needed = weight_bytes(model) + activation_bytes(model);
-  const double each = static_cast<double>(gpu.memory.count()) * kMemoryShare;
+Result<std::uint32_t> smallest_tp(const Model& model, const Gpu& gpu, std::uint32_t pp) {
   for (std::uint32_t tp = 1; tp <= kMaxTp; tp *= 2) {
-    if (tp * each >= needed) return tp;
+    if (usable_bytes(gpu, std::uint64_t{tp} * pp) >= needed_bytes(model)) return tp;
   }
   return error(Code::bad_input,
                fmt::format("{} needs {:.0f} GB for bf16 weights and activations, more than {} x {} have", model.name,
-                           needed / 1e9, kMaxTp, gpu.name),
+                           needed_bytes(model) / 1e9, std::uint64_t{kMaxTp} * pp, gpu.name),
                "choose a GPU with more memory: `kvbench list gpus`");
 }
 
-Bytes engine_cache_bytes(const Model& model, const Gpu& gpu, std::uint32_t tp) {
-  const double usable = tp * static_cast<double>(gpu.memory.count()) * kMemoryShare;
-  const double left = usable - weight_bytes(model) - activation_bytes(model);
+Result<void> check_memory(const Model& model, const Gpu& gpu, std::uint32_t tp, std::uint32_t pp) {
+  const std::uint64_t gpus = std::uint64_t{tp} * pp;
+  if (usable_bytes(gpu, gpus) >= needed_bytes(model)) return {};
+  const Result<std::uint32_t> smallest = smallest_tp(model, gpu, pp);
+  if (!smallest) return error(smallest);
+  return error(
+      Code::bad_input,
+      fmt::format("{} needs {:.0f} GB for bf16 weights and activations, but --tp {} --pp {} on {} leave it {:.0f} "
+                  "GB (0.9 of {} GPUs)",
+                  model.name, needed_bytes(model) / 1e9, tp, pp, gpu.name, usable_bytes(gpu, gpus) / 1e9, gpus),
+      fmt::format("the smallest that fits is --tp {}; if your weights are smaller than bf16, say what they leave "
+                  "for KV with --engine-cache",
+                  *smallest));
+}
+
+Bytes engine_cache_bytes(const Model& model, const Gpu& gpu, std::uint32_t gpus) {
+  const double left = usable_bytes(gpu, gpus) - needed_bytes(model);
   return Bytes(left > 0 ? static_cast<std::uint64_t>(left) : 0);
 }
 
-Duration modelled_upload(const Gpu& gpu, std::uint32_t tp, Bytes bytes) {
-  return bounded_seconds(static_cast<double>(bytes.count()) / (std::max(tp, 1U) * gpu.pcie_bytes_per_s));
+Duration modelled_upload(const Gpu& gpu, std::uint32_t gpus, Bytes bytes) {
+  return bounded_seconds(static_cast<double>(bytes.count()) / (std::max(gpus, 1U) * gpu.pcie_bytes_per_s));
 }
 
 }  // namespace kv

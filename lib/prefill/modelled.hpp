@@ -23,12 +23,15 @@ double weight_traffic_bytes(const Model& model, Tokens fresh);
 /// bf16 bytes of all weights.
 double weight_bytes(const Model& model);
 
-/// Working memory of a prefill batch over the whole TP group, an estimate: 8,192 tokens (vLLM's default chunk of
-/// prefill on large GPUs) x hidden x 32 bytes (residual, q/k/v, two feed-forward halves, workspace).
+/// Working memory of a prefill batch over all GPUs, an estimate: 8,192 tokens (vLLM's default chunk of prefill on large
+/// GPUs) x hidden x 32 bytes (residual, q/k/v, two feed-forward halves, workspace). Pipeline stages hold a share of the
+/// batch each, as engines that fill their pipeline cut it into micro-batches.
 double activation_bytes(const Model& model);
 
 /// Roofline: the slower of FLOPs at `utilisation` of TP GPUs' bf16 peak, and weight traffic at 80 % of their HBM's
-/// (aiconfigurator's HBM efficiency). Leaves out reading cached KV, communication between GPUs and launch overheads:
+/// (aiconfigurator's HBM efficiency). Pipeline stages work one after the other on a request, each on its own layers and
+/// weights: their times add up to that of one TP group, whatever PP is, unless the engine cuts the prompt into
+/// micro-batches, which is not modelled. Leaves out reading cached KV, communication between GPUs and launch overheads:
 /// a lower bound of what a real engine takes.
 Result<std::unique_ptr<Prefill>> make_modelled_prefill(const PrefillConfig& config);
 

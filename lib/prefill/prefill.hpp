@@ -25,7 +25,8 @@ class Prefill {
 struct PrefillConfig {
   Model model;
   Gpu gpu;
-  std::uint32_t tp = 0;    ///< 0: the smallest power of two whose memory holds the weights
+  std::uint32_t tp = 0;    ///< 0: the smallest_tp()
+  std::uint32_t pp = 1;    ///< pipeline stages of tp GPUs each
   double utilisation = 0;  ///< of bf16 peak; 0: the catalogue's figure for this GPU
 };
 
@@ -35,12 +36,15 @@ struct PrefillRow {
 };
 std::span<const PrefillRow> prefills();
 
-/// Smallest power of two of GPUs whose 0.9 x memory holds the bf16 weights and the activations; fails (bad_input)
-/// beyond 64.
-Result<std::uint32_t> smallest_tp(const Model& model, const Gpu& gpu);
-/// HBM left for the engine's own prefix cache over `tp` GPUs: memory x 0.9 - weights - activations.
-Bytes engine_cache_bytes(const Model& model, const Gpu& gpu, std::uint32_t tp);
-/// Host-to-device copy of `bytes` in all over tp GPUs, each with its own PCIe link at the catalogue's rate.
-Duration modelled_upload(const Gpu& gpu, std::uint32_t tp, Bytes bytes);
+/// The smallest power of two of ranks a stage, so that all tp x pp GPUs' 0.9 x memory holds the bf16 weights and the
+/// activations; fails (bad_input) beyond 64.
+Result<std::uint32_t> smallest_tp(const Model& model, const Gpu& gpu, std::uint32_t pp = 1);
+/// Fails (bad_input), naming the smallest_tp(), if tp x pp GPUs do not hold them.
+Result<void> check_memory(const Model& model, const Gpu& gpu, std::uint32_t tp, std::uint32_t pp);
+/// HBM left for the engine's own prefix cache over all `gpus` of an engine: memory x 0.9 - weights - activations.
+Bytes engine_cache_bytes(const Model& model, const Gpu& gpu, std::uint32_t gpus);
+/// Host-to-device copy of `bytes` in all over an engine's GPUs, of all its stages at once, each with its own PCIe link
+/// at the catalogue's rate.
+Duration modelled_upload(const Gpu& gpu, std::uint32_t gpus, Bytes bytes);
 
 }  // namespace kv

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "replay/memory_fit.hpp"
+
 namespace kv {
 namespace {
 
-constexpr std::size_t kMaxSlots = 64;
 constexpr std::size_t kMaxExamples = 8;
 constexpr std::chrono::hours kNever{24 * 365};
 
@@ -28,7 +29,7 @@ SlotSizes slot_sizes(const ReplayPlan& plan, const Codec& codec) {
   for (const KvPart& part : plan.geometry->parts()) {
     sizes.body_bytes = std::max(sizes.body_bytes, codec.bound(part.shape(Tokens(0), plan.workload->block_size())));
   }
-  sizes.count = std::clamp<std::size_t>(plan.window.count() / sizes.payload_bytes, 1, kMaxSlots);
+  sizes.count = std::clamp<std::size_t>(plan.window.count() / sizes.payload_bytes, 1, kMaxWindowValues);
   sizes.shared = always_identity(codec, *plan.geometry);
   return sizes;
 }
@@ -115,7 +116,7 @@ void Pipeline::fetch(std::size_t from, std::size_t to, const std::atomic<bool>& 
   for (const Item& moved : items_) {
     if (moved.block < hit_end_) delta_.uploaded_bytes += moved.shape.bytes().count() * parts[moved.part].upload_copies;
   }
-  spent(Phase::upload) = modelled_upload(plan_.gpu, plan_.tp, Bytes(delta_.uploaded_bytes));
+  spent(Phase::upload) = modelled_upload(plan_.gpu, plan_.gpus, Bytes(delta_.uploaded_bytes));
   happened(Phase::upload);
 }
 
@@ -212,7 +213,7 @@ void Pipeline::store(const std::atomic<bool>& stop) {
   if (on_device_ || items_.empty()) return;
   std::uint64_t bytes = 0;
   for (const Item& moved : items_) bytes += moved.shape.bytes().count();
-  spent(Phase::download) = modelled_upload(plan_.gpu, plan_.tp, Bytes(bytes));
+  spent(Phase::download) = modelled_upload(plan_.gpu, plan_.gpus, Bytes(bytes));
   happened(Phase::download);
 }
 

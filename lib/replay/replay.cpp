@@ -5,13 +5,11 @@
 
 #include "backend/registry.hpp"
 #include "replay/engine_cache.hpp"
+#include "replay/memory_fit.hpp"
 #include "replay/pipeline.hpp"
 
 namespace kv {
 namespace {
-
-/// The program itself, its recorders and tiles.
-constexpr std::size_t kProgramBytes = std::size_t{64} << 20;
 
 struct Worker {
   std::unique_ptr<Session> session;
@@ -95,7 +93,7 @@ Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
   needs.name_space = plan.name_space;
   needs.parts = static_cast<std::uint32_t>(plan.geometry->parts().size());
   needs.unique_blocks = plan.workload->unique_blocks();
-  needs.replay_bytes = kProgramBytes + plan.workers * Pipeline::memory_bytes(plan, codec);
+  needs.replay_bytes = kProgramMemory.count() + plan.workers * Pipeline::memory_bytes(plan, codec);
   for (const KvPart& part : plan.geometry->parts()) {
     // A full block weighs most: a window ends at the block's end, so it is whole from the first block on at the latest.
     const std::size_t bound = codec.bound(part.shape(plan.workload->block_size(), plan.workload->block_size()));

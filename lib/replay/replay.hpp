@@ -16,8 +16,8 @@ struct ReplayPlan {
   const Workload* workload = nullptr;
   const KvGeometry* geometry = nullptr;
   const Prefill* prefill = nullptr;
-  Gpu gpu;               ///< whose links upload and download are modelled on
-  std::uint32_t tp = 1;  ///< GPUs that share a request
+  Gpu gpu;                 ///< whose links upload and download are modelled on
+  std::uint32_t gpus = 1;  ///< of the engine, all ranks of all stages: each has a link
   CodecSpec codec;
   Blocks engine_cache;        ///< 0: off
   std::uint32_t workers = 1;  ///< closed loop: each serves one request after the other

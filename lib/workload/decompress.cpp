@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <vector>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kPackedWindow = std::size_t{128} << 10;
 constexpr const char* kDamaged = "the file is damaged or was not written to its end: make it again";
+constexpr const char* kUnpackFirst = "unpack it first, as in zstd -dc --long=31 TRACE.zst | kvbench run -";
 
 /// The compressed side of a decompressor: a window that is refilled when used up.
 class Packed {
@@ -31,8 +33,8 @@ class Packed {
   std::span<char> bytes() { return std::span(window_).subspan(begin_, end_ - begin_); }
   void used(std::size_t count) { begin_ += count; }
 
-  tl::unexpected<Error> fail(const char* what, const char* detail) const {
-    return error(Code::bad_input, fmt::format("{}: {}: {}", name_, what, detail), kDamaged);
+  tl::unexpected<Error> fail(const char* what, const char* detail, const char* hint = kDamaged) const {
+    return error(Code::bad_input, fmt::format("{}: {}: {}", name_, what, detail), hint);
   }
 
  private:
@@ -103,7 +105,10 @@ class ZstdSource : public ByteSource {
       ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
       ZSTD_outBuffer to{out.data(), out.size(), 0};
       const std::size_t left = ZSTD_decompressStream(context_.get(), &to, &in);
-      if (ZSTD_isError(left) != 0) return packed_.fail("cannot unpack zstd data", ZSTD_getErrorName(left));
+      if (ZSTD_isError(left) != 0) {
+        const bool wide = ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge;
+        return packed_.fail("cannot unpack zstd data", ZSTD_getErrorName(left), wide ? kUnpackFirst : kDamaged);
+      }
       packed_.used(in.pos);
       in_frame_ = left != 0;
       flushing_ = in_frame_ && to.pos == to.size;

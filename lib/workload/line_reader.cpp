@@ -63,7 +63,10 @@ Result<bool> LineReader::fill() {
   ended_ = *got == 0;
   end_ += *got;
   received_ += *got;
-  if (!started_ && !ended_ && end_ < kByteOrderMark.size()) return fill();
+  if (!started_ && !ended_ && end_ < kByteOrderMark.size()) {
+    const auto rest = fill();  // whether or not there is more: something arrived
+    return rest ? Result<bool>(true) : rest;
+  }
   if (!started_ && std::string_view(window_.get(), end_).starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
   started_ = true;
   return *got > 0;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "workload/block_size.hpp"
 #include "workload/byte_source.hpp"
 #include "workload/line_reader.hpp"
@@ -63,9 +66,25 @@ class Scan {
   tl::unexpected<Error> fail(const Error& why) const {
     return error(why.code, fmt::format("{}: {}", name_, why.message), why.hint);
   }
-  tl::unexpected<Error> empty() const {
-    const std::string first = notes_.first_bad.empty() ? "" : "the first bad line is " + notes_.first_bad.front();
-    return error(Code::bad_input, fmt::format("{}: there is no request in it", name_), first);
+  /// Of a block size that was found at the end; it is never found so where bad lines are skipped.
+  Result<void> check_sizes(const FullBlocks& blocks, Tokens block_size) {
+    const auto wrong = blocks.first_wrong(block_size);
+    return wrong ? skip(wrong->line, size_conflict(*wrong).value()) : Result<void>();
+  }
+  /// What is left of the input may be used: it is not empty, and most of it was good.
+  Result<void> check_left(std::uint64_t requests) const {
+    if (requests == 0) {
+      const std::string first = notes_.first_bad.empty() ? "" : "the first bad line is " + notes_.first_bad.front();
+      return error(Code::bad_input, fmt::format("{}: there is no request in it", name_), first);
+    }
+    if (notes_.bad_lines <= requests) return {};
+    const std::span<const std::string> shown(notes_.first_bad.data(),
+                                             std::min<std::size_t>(notes_.first_bad.size(), 3));
+    return error(
+        Code::bad_input,
+        fmt::format("{}: {} of {} lines are bad, more than --lenient skips; the first: {}", name_, notes_.bad_lines,
+                    notes_.bad_lines + requests, fmt::join(shown, "; ")),
+        "mend the trace; where many timestamps seem too early, look for one in front of them that is too late");
   }
 
  private:
@@ -96,10 +115,10 @@ class Sequence {
   }
   void take(const TraceLine& line) {
     last_ = line.at;
-    empty_ = false;
+    ++requests_;
     fit_.take(line.line, line.input, line.ids.size());
   }
-  bool empty() const { return empty_; }
+  std::uint64_t requests() const { return requests_; }
   Result<Tokens> block_size() const { return fit_.choice(); }
 
  private:
@@ -107,13 +126,13 @@ class Sequence {
 
   BlockSizeFit fit_;
   Duration last_{};
-  bool empty_ = true;
+  std::uint64_t requests_ = 0;
 };
 
 /// Adds a request to a workload under construction if it agrees with those before it.
 Result<void> add(const TraceLine& line, Sequence& sequence, WorkloadBuilder& builder) {
   if (auto checked = sequence.check(line); !checked) return checked;
-  if (auto added = builder.add(line.at, line.input, line.output, line.ids); !added) return added;
+  if (auto added = builder.add(line.at, line.input, line.output, line.ids, line.line); !added) return added;
   sequence.take(line);
   return {};
 }
@@ -143,7 +162,7 @@ class Held {
 };
 
 Result<Workload> load(std::unique_ptr<ByteSource> source, const ReadOptions& options, Scan& scan) {
-  WorkloadBuilder builder;
+  WorkloadBuilder builder(options.block_size);
   Sequence sequence(options.block_size);
   const auto read = scan.run(std::move(source), [&](const TraceLine& line) -> Result<bool> {
     if (const auto added = add(line, sequence, builder); !added) return error(added);
@@ -151,9 +170,10 @@ Result<Workload> load(std::unique_ptr<ByteSource> source, const ReadOptions& opt
     return true;
   });
   if (!read) return error(read);
-  if (sequence.empty()) return scan.empty();
+  if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   const auto block_size = sequence.block_size();
   if (!block_size) return scan.fail(block_size.error());
+  if (const auto checked = scan.check_sizes(builder.full_blocks(), *block_size); !checked) return error(checked);
   return std::move(builder).build(*block_size);
 }
 
@@ -167,11 +187,11 @@ Result<Workload> load_by_majority(std::unique_ptr<ByteSource> source, Scan& scan
     return true;
   });
   if (!read) return error(read);
-  if (held.size() == 0) return scan.empty();
+  if (const auto left = scan.check_left(held.size()); !left) return error(left);
   const auto block_size = majority_block_size(sizes);
   if (!block_size) return scan.fail(block_size.error());
 
-  WorkloadBuilder builder;
+  WorkloadBuilder builder(*block_size);
   Sequence sequence(*block_size);
   for (std::size_t i = 0; i < held.size(); ++i) {
     const TraceLine line = held[i];
@@ -179,7 +199,7 @@ Result<Workload> load_by_majority(std::unique_ptr<ByteSource> source, Scan& scan
     if (added) continue;
     if (const auto skipped = scan.skip(line.line, added.error()); !skipped) return error(skipped);
   }
-  if (sequence.empty()) return scan.empty();
+  if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   return std::move(builder).build(*block_size);
 }
 
@@ -196,10 +216,8 @@ Result<Workload> read_source(Result<std::unique_ptr<ByteSource>> source, const s
   if (const auto checked = check_options(options); !checked) return error(checked);
   notes = {};
   Scan scan(name, options, notes);
-  auto workload = options.lenient && !options.block_size ? load_by_majority(std::move(*source), scan)
-                                                         : load(std::move(*source), options, scan);
-  if (workload) notes.resized_blocks = count_resized_blocks(*workload);
-  return workload;
+  return options.lenient && !options.block_size ? load_by_majority(std::move(*source), scan)
+                                                : load(std::move(*source), options, scan);
 }
 
 }  // namespace
@@ -225,18 +243,19 @@ Result<std::optional<Tokens>> stream_workload(const std::string& path, const Rea
   notes = {};
   Scan scan(source_name(path), options, notes);
   Sequence sequence(options.block_size);
-  ParentSample parents;
+  ParentSample parents(options.block_size);
   const auto whole = scan.run(std::move(*source), [&](const TraceLine& line) -> Result<bool> {
     if (const auto checked = sequence.check(line); !checked) return error(checked);
-    if (const auto added = parents.add(line.ids); !added) return error(added);
+    if (const auto added = parents.add(line.ids, line.input, line.line); !added) return error(added);
     sequence.take(line);
     return sink(line);
   });
   if (!whole) return error(whole);
   if (!*whole) return options.block_size;
-  if (sequence.empty()) return scan.empty();
+  if (const auto left = scan.check_left(sequence.requests()); !left) return error(left);
   const auto block_size = sequence.block_size();
   if (!block_size) return scan.fail(block_size.error());
+  if (const auto checked = scan.check_sizes(parents.full_blocks(), *block_size); !checked) return error(checked);
   return *block_size;
 }
 

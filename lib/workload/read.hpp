@@ -14,7 +14,8 @@ struct ReadOptions {
   /// Otherwise inferred over the whole input: the one value that fits every request, or else the one power of two.
   std::optional<Tokens> block_size;
   /// Skip and count bad lines, instead of failing at the first. They leave no trace in what the other lines are checked
-  /// against. A block size that is not given is then the one that fits the most lines; the others are bad.
+  /// against. A block size that is not given is then the one that fits the most lines; the others are bad. More bad
+  /// lines than good ones are an error after all: what is left says nothing of the whole.
   bool lenient = false;
 };
 
@@ -23,13 +24,11 @@ struct ReadNotes {
   std::uint64_t lines = 0;             ///< blank ones included
   std::uint64_t bad_lines = 0;         ///< skipped by `lenient`
   std::vector<std::string> first_bad;  ///< the first five, as file:line: message
-  /// Blocks that some requests fill and others end in, or end in at different lengths: one id, several sizes. Not
-  /// counted while streaming.
-  std::uint64_t resized_blocks = 0;
 };
 
 /// Loads a Mooncake-format JSONL file: plain, .gz or .zst (told by their first bytes, not by name), "-" for stdin.
-/// Checks every line: JSON, fields and types, sorted timestamps, ids that fit the length, one parent per id.
+/// Checks every line: JSON, fields and types, sorted timestamps, ids that fit the length, one parent and one size
+/// per id.
 /// Errors (bad_input) name file:line. Memory is that of a WorkloadBuilder (and once more the ids, where `lenient` has
 /// to find the block size) plus a window of the input.
 Result<Workload> read_workload(const std::string& path, const ReadOptions& options, ReadNotes& notes);
@@ -44,9 +43,9 @@ struct TraceLine {
   Tokens input, output;
   std::span<const BlockId> ids;
 };
-/// Streams in constant memory; the parent check covers a sample of the ids, by hash. `sink` returns false to stop
-/// early. Gives the block size: that of `options`, or inferred; nullopt if the sink stopped early, before all could be
-/// asked. `lenient` needs a block size here, as lines are handed out before the most common one can be known.
+/// Streams in constant memory; the check of parents and sizes covers a sample of the ids, by hash. `sink` returns false
+/// to stop early. Gives the block size: that of `options`, or inferred; nullopt if the sink stopped early, before all
+/// could be asked. `lenient` needs a block size here, as lines are handed out before the most common one can be known.
 Result<std::optional<Tokens>> stream_workload(const std::string& path, const ReadOptions& options, ReadNotes& notes,
                                               const std::function<bool(const TraceLine&)>& sink);
 
@@ -66,6 +65,8 @@ struct Selected {
   Workload workload;                        ///< arrivals as in the trace
   std::optional<SampleError> sample_error;  ///< only if sample < 1; of the sample before skip and requests
 };
+/// Fails (bad_input) on values that no workload can be selected by; select() asks it too.
+Result<void> check_selection(const Selection& selection);
 /// A smaller sample holds no tree that a larger one of the same seed lacks. Fails (bad_input) if nothing is left or a
 /// value is out of range.
 Result<Selected> select(Workload workload, const Selection& selection);

@@ -45,14 +45,14 @@ class TreeSample {
 
 template <class Keep>
 Workload filter(const Workload& workload, const Keep& keep) {
-  WorkloadBuilder builder;
+  WorkloadBuilder builder(workload.block_size());
   std::vector<BlockId> ids;
   for (std::size_t i = 0; i < workload.size(); ++i) {
     const Request request = workload[i];
     if (!keep(i, request)) continue;
     ids.clear();
     for (const DenseId dense : request.blocks) ids.push_back(workload.id(dense));
-    // A part of a workload has one parent per id, as the whole has: this cannot fail.
+    // A part of a workload has one parent and one size per id, as the whole has: this cannot fail.
     [[maybe_unused]] const auto added = builder.add(request.at, request.input, request.output, ids);
     assert(added);
   }
@@ -75,7 +75,7 @@ SampleError sample_error(const Workload& whole, const Workload& sample) {
 
 }  // namespace
 
-Result<Selected> select(Workload workload, const Selection& selection) {
+Result<void> check_selection(const Selection& selection) {
   if (!(selection.sample > 0 && selection.sample <= 1)) {
     return error(Code::bad_input, fmt::format("--sample {} is not a share above 0 and up to 1", selection.sample),
                  "write it like 0.1");
@@ -83,6 +83,11 @@ Result<Selected> select(Workload workload, const Selection& selection) {
   if (selection.requests == std::uint64_t{0}) {
     return error(Code::bad_input, "--requests 0 leaves nothing to do", "ask for at least one request");
   }
+  return {};
+}
+
+Result<Selected> select(Workload workload, const Selection& selection) {
+  if (const auto checked = check_selection(selection); !checked) return error(checked);
   if (workload.empty()) return error(Code::bad_input, "the workload holds no request");
   Selected out;
   if (selection.sample < 1) {

@@ -21,19 +21,47 @@ Tokens Workload::tokens_in_block(const Request& request, std::size_t index) cons
 }
 
 struct WorkloadBuilder::State {
+  explicit State(std::optional<Tokens> block_size) : full(block_size) {}
+
   Workload workload;
   IdIndex index;
+  // By DenseId: whether a request ended in it, and its input. The former is small enough to stay in a cache, and mostly
+  // says no.
+  std::vector<bool> has_ended;
+  LargeVector<std::uint32_t> ended;
+  FullBlocks full;
   std::vector<BlockId> scratch;
+
+  Result<std::optional<FullBlock>> check_end(std::span<const BlockId> ids, std::size_t known, DenseId last_known,
+                                             Tokens input, std::uint64_t line) const;
 };
 
-WorkloadBuilder::WorkloadBuilder() : state_(std::make_unique<State>()) {}
+WorkloadBuilder::WorkloadBuilder(std::optional<Tokens> block_size) : state_(std::make_unique<State>(block_size)) {}
 WorkloadBuilder::~WorkloadBuilder() = default;
 WorkloadBuilder::WorkloadBuilder(WorkloadBuilder&&) noexcept = default;
 WorkloadBuilder& WorkloadBuilder::operator=(WorkloadBuilder&&) noexcept = default;
 
+const FullBlocks& WorkloadBuilder::full_blocks() const { return state_->full; }
+
+// A block is full as soon as one request ends in it and another goes on behind it. Of the blocks known before, this
+// request can be the first to end in the last one, or to go on behind the last one: the others went on already.
+Result<std::optional<FullBlock>> WorkloadBuilder::State::check_end(std::span<const BlockId> ids, std::size_t known,
+                                                                   DenseId last_known, Tokens input,
+                                                                   std::uint64_t line) const {
+  if (known == 0) return std::nullopt;
+  const bool ends_here = known == ids.size(), ended_before = has_ended[last_known];
+  const Tokens before(ended_before ? ended[last_known] : 0);
+  if (ends_here && ended_before && before != input) return length_conflict(ids.back(), input, before);
+  if (ends_here == ended_before) return std::nullopt;
+  const FullBlock block{ids[known - 1], known, ends_here ? input : before, line};
+  if (const auto checked = full.check(block); !checked) return error(checked);
+  return block;
+}
+
 // Blocks seen before stand in front of new ones, always: a known block behind a new one has got another parent. So a
 // request is a walk down a known path, and then a fresh tail that is appended in one go.
-Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids) {
+Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids,
+                                  std::uint64_t line) {
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max();
   assert(input.count() <= kMax && output.count() <= kMax);
   State& s = *state_;
@@ -68,6 +96,12 @@ Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std:
     refs.resize(first_ref);
     return error(Code::bad_input, "more than 4294967294 unique blocks", "sample the trace first");
   }
+  const auto full = s.check_end(ids, known, parent, input, line);
+  if (!full) {
+    refs.resize(first_ref);
+    return error(full);
+  }
+  if (*full) s.full.take(**full);
   for (const BlockId id : fresh) {
     const auto dense = static_cast<DenseId>(s.workload.ids_.size());
     s.index.insert(id, {dense, parent});
@@ -75,6 +109,10 @@ Result<void> WorkloadBuilder::add(Duration at, Tokens input, Tokens output, std:
     refs.push_back(dense);
     parent = dense;
   }
+  s.has_ended.resize(s.workload.ids_.size());
+  s.has_ended[parent] = true;
+  s.ended.resize(s.workload.ids_.size());
+  s.ended[parent] = static_cast<std::uint32_t>(input.count());
   s.workload.rows_.push_back(
       {at, static_cast<std::uint32_t>(input.count()), static_cast<std::uint32_t>(output.count()), first_ref});
   return {};
@@ -88,6 +126,7 @@ void WorkloadBuilder::expect_growth(double factor) {
   w.rows_.reserve(grown(w.rows_.size()));
   w.refs_.reserve(grown(w.refs_.size()));
   w.ids_.reserve(grown(w.ids_.size()));
+  state_->ended.reserve(grown(w.ids_.size()));
   state_->index.reserve(grown(w.ids_.size()));
 }
 
@@ -142,33 +181,6 @@ IdealHits ideal_hits(const Workload& workload) {
     hits.requests_with_hit += known > 0;
   }
   return hits;
-}
-
-// A block has others behind it unless it came last in the request that it first appeared in, and no fresh blocks were
-// ever put behind it.
-std::uint64_t count_resized_blocks(const Workload& workload) {
-  std::vector<bool> came_last(workload.unique_blocks()), extended(workload.unique_blocks());
-  std::uint64_t seen = 0;
-  for (std::size_t i = 0; i < workload.size(); ++i) {
-    const Request request = workload[i];
-    const std::size_t known = known_blocks(request, seen);
-    if (known == request.blocks.size()) continue;
-    seen += request.blocks.size() - known;
-    came_last[request.blocks.back()] = true;
-    if (known > 0) extended[request.blocks[known - 1]] = true;
-  }
-  LargeVector<std::uint32_t> last_input(workload.unique_blocks());  // of a request that ends in this block; 0: none
-  std::vector<bool> resized(workload.unique_blocks());
-  for (std::size_t i = 0; i < workload.size(); ++i) {
-    const Request request = workload[i];
-    const DenseId last = request.blocks.back();
-    const auto input = static_cast<std::uint32_t>(request.input.count());
-    const bool partial = input % workload.block_size().count() != 0;
-    const bool inner = !came_last[last] || extended[last];
-    if ((partial && inner) || (last_input[last] != 0 && last_input[last] != input)) resized[last] = true;
-    last_input[last] = input;
-  }
-  return static_cast<std::uint64_t>(std::count(resized.begin(), resized.end(), true));
 }
 
 }  // namespace kv

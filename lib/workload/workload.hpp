@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/result.hpp"
@@ -49,17 +50,23 @@ class Workload {
   LargeVector<BlockId> ids_;
 };
 
-/// The only way to make a Workload. Beside it, a build holds 8 to 64 bytes a unique block.
+class FullBlocks;
+
+/// The only way to make a Workload. Beside it, a build holds 12 to 68 bytes a unique block.
 class WorkloadBuilder {
  public:
-  WorkloadBuilder();
+  /// `block_size`, where it is known by now: ids with two sizes are then refused as they come.
+  explicit WorkloadBuilder(std::optional<Tokens> block_size = std::nullopt);
   ~WorkloadBuilder();
   WorkloadBuilder(WorkloadBuilder&&) noexcept;
   WorkloadBuilder& operator=(WorkloadBuilder&&) noexcept;
 
   /// Copies; `ids` need not be dense. input and output below 2^32, arrivals in order. Fails (bad_input) without a trace
-  /// in the state if an id occurs twice or had another parent before, or at 2^32 - 1 unique blocks.
-  Result<void> add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids);
+  /// in the state if an id occurs twice, or had another parent or size before, or at 2^32 - 1 unique blocks. `line` is
+  /// for full_blocks() to name.
+  Result<void> add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids, std::uint64_t line = 0);
+  /// What the requests ask of a block size that was not known; whoever finds it checks it with these.
+  const FullBlocks& full_blocks() const;
   /// Sets room aside (address space, up to 2 GiB of it) for so many times what was added so far: growing step by step
   /// costs as much as parsing.
   void expect_growth(double factor);
@@ -85,9 +92,5 @@ struct IdealHits {
   std::uint64_t requests_with_hit = 0;
 };
 IdealHits ideal_hits(const Workload& workload);
-
-/// Blocks that have several sizes: requests end in them at different lengths, or one ends in what another fills.
-/// A sound trace has none, as an id names the tokens of its block.
-std::uint64_t count_resized_blocks(const Workload& workload);
 
 }  // namespace kv

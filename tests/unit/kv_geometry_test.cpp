@@ -341,6 +341,32 @@ TEST_SUITE("kv geometry") {
     CHECK_FALSE(KvGeometry::make(absurd, {}, Tokens(16)).has_value());
   }
 
+  TEST_CASE("a model without any attention is cut by its states alone") {
+    Model linear;
+    linear.name = "linear";
+    linear.layers = linear.linear_layers = 4;
+    linear.linear_heads = 8;
+    linear.linear_state = Bytes(4 * 1024);
+    for (const auto replication : {dedup, naive}) {
+      const KvGeometry geometry = make(linear, ranks(2, replication));
+      REQUIRE(geometry.parts().size() == 2);
+      CHECK(geometry.stored_prefix(Tokens(1024)) == Bytes(2 * 4096));
+      CHECK(geometry.fetched_prefix(Tokens(1024)) == Bytes(4096));
+    }
+    KvOptions scaled = ranks(2, dedup);
+    scaled.bytes_per_token = 8;
+    CHECK(make(linear, scaled).parts().size() == 2);
+    CHECK(make(linear, scaled).stored_prefix(Tokens(1024)) == Bytes(8192));
+  }
+
+  TEST_CASE("what does not fit 64 bits is the largest figure, not a small one") {
+    Model states = *find_model("qwen3.5-27b");
+    states.linear_state = Bytes(std::uint64_t{48} << 32);
+    const KvGeometry geometry = make(states, {}, 1);
+    CHECK(geometry.stored_prefix(Tokens(std::uint64_t{1} << 32)) == Bytes(~std::uint64_t{0}));
+    CHECK(geometry.stored_prefix(Tokens(2)) == Bytes((std::uint64_t{96} << 32) + 2 * 65536));
+  }
+
   TEST_CASE("prompts of a million tokens do not overflow") {
     const KvGeometry geometry = make("llama-3.1-405b", ranks(16, naive));
     CHECK(geometry.stored_prefix(Tokens(1'000'000)) == Bytes(2 * 516'096'000'000));

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "backend/memory_backend.hpp"
 #include "backend/rows.hpp"
 #include "base/random.hpp"
 #include "torch/loader.hpp"
@@ -30,7 +31,7 @@ Result<std::unique_ptr<Backend>> make(const BackendRow& row, const Options& give
 /// A backend of `capacity_blocks` blocks of two small parts, and what a test does to it.
 struct Memory {
   static constexpr std::uint32_t kParts = 2;
-  static constexpr std::size_t kPartBytes = 100;
+  static constexpr std::size_t kPartBytes = 4096;  // one granule
   static constexpr Needs kNeeds() {
     return {.name_space = "test",
             .parts = kParts,
@@ -350,6 +351,33 @@ TEST_SUITE("local") {
     CHECK_FALSE(make(kLocalRow, {{"capcity", "1GiB"}}).has_value());
     CHECK_FALSE((*make(kLocalRow, {{"capacity", "0"}}))->start(Memory::kNeeds()).has_value());
     CHECK_FALSE((*make(kLocalRow, {{"capacity_blocks", "0"}}))->start(Memory::kNeeds()).has_value());
+  }
+
+  TEST_CASE("a default capacity beyond what is available shrinks to it; a given one is refused") {
+    static constexpr Bytes kAvailable = 1_MiB;
+    const MemoryKind scarce{
+        .scheme = "local",
+        .device_memory = false,
+        .room = [] { return Result<MemoryRoom>(MemoryRoom{.preset = 1_GiB, .available = kAvailable, .device = {}}); },
+        .make_arena = make_host_arena};
+    const auto start = [&](const Options& options, const Needs& needs) {
+      BackendSpec spec;
+      spec.options = *OptionValues::check("local", kLocalRow.options, options);
+      auto backend = *MemoryBackend::make(scarce, spec);
+      const auto started = backend->start(needs);
+      return started ? Result<Bytes>(*backend->capabilities().capacity) : error(started);
+    };
+    Needs needs = Memory::kNeeds();
+    CHECK(start({}, needs).value() == kAvailable);
+    needs.replay_bytes = 1 << 18;
+    CHECK(start({}, needs).value() == Bytes(3 << 18));
+    CHECK(start({{"capacity", "2MiB"}}, needs).error().message.find("only 1.0 MiB of memory are available") !=
+          std::string::npos);
+    needs.max_body_bytes = needs.max_block_bytes = 1 << 20;
+    const auto none = start({}, needs);
+    REQUIRE_FALSE(none.has_value());
+    CHECK(none.error().message.find("holds not one block") != std::string::npos);
+    CHECK(none.error().hint.find("only 1.0 MiB of memory are available") == 0);
   }
 
   TEST_CASE("local: is no device memory, and its default capacity is said") {

@@ -128,8 +128,13 @@ TEST_SUITE("model config") {
     CHECK(sliding({{"sliding_window", nullptr}}) == 0);
     CHECK(sliding({{"sliding_window", 4096}}) == 32);  // Mistral 7B v0.1: all of them
     CHECK(sliding({{"sliding_window", 4096}, {"use_sliding_window", false}}) == 0);
-    CHECK(sliding({{"sliding_window", 4096}, {"model_type", "qwen2"}, {"max_window_layers", 20}}) == 12);
-    CHECK(sliding({{"sliding_window", 4096}, {"model_type", "qwen2"}, {"max_window_layers", 99}}) == 0);
+    const auto qwen = [&](const json& more) {
+      return sliding(with({{"sliding_window", 4096}, {"model_type", "qwen2"}}, more));
+    };
+    CHECK(qwen({{"use_sliding_window", true}, {"max_window_layers", 20}}) == 12);
+    CHECK(qwen({{"use_sliding_window", true}, {"max_window_layers", 99}}) == 0);
+    CHECK(qwen({{"use_sliding_window", true}}) == 4);                                 // the first 28 do not
+    CHECK(qwen({{"max_window_layers", 20}}) == 0);                                    // switched on by name only
     CHECK(sliding({{"sliding_window", 1024}, {"sliding_window_pattern", 6}}) == 27);  // layers 6, 12, ... 30 are full
     CHECK(sliding({{"sliding_window", 1024}, {"model_type", "gemma3_text"}}) == 27);
     CHECK(sliding({{"sliding_window", 128}, {"model_type", "gpt_oss"}}) == 16);
@@ -141,6 +146,44 @@ TEST_SUITE("model config") {
     const Model chunks = config(with(llama(), {{"attention_chunk_size", 8192}, {"layer_types", chunked}}));
     CHECK(chunks.sliding_layers == 24);
     CHECK(chunks.window == 8192);
+  }
+
+  TEST_CASE("Llama 4's chunked layers are those with rotary positions, listed or by interval") {
+    // Scout's shape, from memory; its published sizes are 109 B (with 1 B that see) and 17 B.
+    const json scout{{"model_type", "llama4_text"},  {"hidden_size", 5120},
+                     {"intermediate_size", 8192},    {"intermediate_size_mlp", 16384},
+                     {"num_hidden_layers", 48},      {"num_attention_heads", 40},
+                     {"num_key_value_heads", 8},     {"head_dim", 128},
+                     {"vocab_size", 202048},         {"num_local_experts", 16},
+                     {"num_experts_per_tok", 1},     {"interleave_moe_layer_step", 1},
+                     {"attention_chunk_size", 8192}, {"no_rope_layers", json::array()}};
+    CHECK(config(scout).sliding_layers == 36);
+    CHECK(config(scout).window == 8192);
+    CHECK(within(config(scout).params, 108e9, 0.03));
+    CHECK(within(config(scout).active_params, 17e9, 0.03));
+    json listed = json::array();
+    for (int i = 0; i < 48; ++i) listed.push_back(i < 40 ? 1 : 0);
+    CHECK(config(with(scout, {{"no_rope_layers", listed}})).sliding_layers == 40);
+    CHECK(config(with(scout, {{"no_rope_layer_interval", 2}})).sliding_layers == 24);
+    CHECK(complaint(with(scout, {{"no_rope_layers", {1, 0}}}).dump()).find("must have 48 entries") !=
+          std::string::npos);
+    CHECK(complaint(with(llama(), {{"attention_chunk_size", 8192}}).dump()).find("which layers") != std::string::npos);
+    const Model maverick = config(with(scout, {{"interleave_moe_layer_step", 2}, {"num_local_experts", 128}}));
+    CHECK(within(maverick.params, 400e9, 0.03));
+    CHECK(within(maverick.active_params, 17e9, 0.03));
+  }
+
+  TEST_CASE("layers and experts of kinds that kvkit does not size are refused by name") {
+    const auto about = [](const json& more) { return complaint(with(llama(), more).dump()); };
+    json minimax = json::array();
+    for (int i = 0; i < 32; ++i) minimax.push_back(i % 8 == 7 ? 1 : 0);
+    CHECK(about({{"attn_type_list", minimax}}).find("bad.json: attn_type_list has layers other than 1") == 0);
+    CHECK(config(with(llama(), {{"attn_type_list", json::array({1, 1})}})).full_layers() == 32);
+    CHECK(about({{"block_configs", json::array({1})}}).find("bad.json: block_configs means layers that differ") == 0);
+    CHECK(about({{"linear_attn_config", {{"kda_layers", {1, 2}}}}}).find("bad.json: linear_attn_config means") == 0);
+    CHECK(about({{"moe_num_experts", 64}, {"moe_k", 6}}).find("bad.json: moe_num_experts means experts") == 0);
+    CHECK(about({{"num_experts_per_token", 8}}).find("bad.json: num_experts_per_token means experts") == 0);
+    CHECK(config(with(llama(), {{"num_local_experts", 0}, {"num_experts_per_tok", 0}})).params > 8e9);
   }
 
   TEST_CASE("Qwen3.5-27B's own fields give the catalogue's row") {

@@ -62,7 +62,26 @@ TEST_SUITE("model") {
     for (const char* recalled : {"qwen2.5-32b", "qwen2.5-72b", "mistral-7b", "gemma-3-27b"}) {
       CHECK(find_model(recalled)->source.find("unverified") != std::string::npos);
     }
-    CHECK(find_model("llama-3.1-8b")->source.find("unverified") == std::string::npos);
+    CHECK(find_model("llama-2-7b")->source.find("unverified") == std::string::npos);
+  }
+
+  TEST_CASE("a row says which of its figures are from memory, beside its source") {
+    const auto says = [](const char* model, const std::string& recalled) {
+      INFO(find_model(model)->source);
+      return find_model(model)->source.starts_with("unverified: " + recalled + "; else ");
+    };
+    for (const char* scaled : {"llama-3.1-8b", "llama-3.1-405b", "gpt-oss-120b", "gpt-oss-20b"}) {
+      CHECK(says(scaled, "rope scaling"));
+    }
+    for (const char* mla : {"deepseek-v3", "deepseek-r1", "kimi-k2"}) {
+      CHECK(says(mla, "MLA's nope and v sizes, rope scaling"));
+    }
+    CHECK(says("qwen3.5-27b", "sizes of the linear layers' state"));
+    for (const Model& m : models()) {
+      CAPTURE(m.name);
+      const bool more = m.mla || m.linear_layers > 0 || !m.rope_scaling.empty();
+      if (more) CHECK(m.source.starts_with("unverified"));
+    }
   }
 
   TEST_CASE("an unknown model suggests the nearest") {

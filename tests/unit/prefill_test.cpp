@@ -11,7 +11,7 @@ using namespace kv;
 namespace {
 
 PrefillConfig on(const std::string& model, const std::string& gpu, std::uint32_t tp = 1, double utilisation = 0) {
-  return {*find_model(model), *find_gpu(gpu), tp, utilisation};
+  return {*find_model(model), *find_gpu(gpu), tp, 1, utilisation};
 }
 
 double cost_s(const PrefillConfig& config, std::uint64_t cached, std::uint64_t fresh) {
@@ -133,7 +133,7 @@ TEST_SUITE("prefill") {
   TEST_CASE("cost never falls with more tokens, cached or fresh, and stays finite") {
     for (const Model& model : models()) {
       CAPTURE(model.name);
-      const PrefillConfig config{model, *find_gpu("h100"), 8, 0};
+      const PrefillConfig config{model, *find_gpu("h100"), 8, 1, 0};
       double before = 0;
       for (const std::uint64_t n : {1ULL, 10ULL, 1000ULL, 100'000ULL, 1'000'000ULL, 1ULL << 40}) {
         const double all = cost_s(config, 0, n);
@@ -159,6 +159,36 @@ TEST_SUITE("prefill") {
     REQUIRE_FALSE(none.has_value());
     CHECK(none.error().code == Code::bad_input);
     CHECK_FALSE(prefills()[0].make(on("kimi-k2", "l4", 0)).has_value());
+  }
+
+  TEST_CASE("GPUs of all pipeline stages hold the weights together") {
+    const Gpu h100 = *find_gpu("h100");
+    const Model m70 = *find_model("llama-3.1-70b"), m405 = *find_model("llama-3.1-405b");
+    CHECK(*smallest_tp(m70, h100, 2) == 1);   // 143.3 of 144 GB
+    CHECK(*smallest_tp(m405, h100, 2) == 8);  // 816.1 of 72 x 16
+    CHECK(*smallest_tp(m405, h100, 3) == 4);  // of 72 x 12
+    CHECK(prefills()[0].make({m405, h100, 0, 2, 0}).value()->device() ==
+          "h100 x16 in 2 stages, modelled at 45 % of peak");
+    // 0.9 x 8 x 80 GB - 2 x 70.6 GB - 8192 x 8192 x 32 bytes
+    CHECK(near(static_cast<double>(engine_cache_bytes(m70, h100, 8).count()), 576e9 - 141.2e9 - 2147483648.0));
+    CHECK(check_memory(m70, h100, 1, 2).has_value());
+    CHECK(check_memory(m405, h100, 8, 2).has_value());
+    const auto refused = check_memory(m405, h100, 4, 2);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().message.find("needs 816 GB") != std::string::npos);
+    CHECK(refused.error().message.find("leave it 576 GB") != std::string::npos);
+    CHECK(refused.error().hint.find("the smallest that fits is --tp 8;") == 0);
+    CHECK(check_memory(*find_model("kimi-k2"), *find_gpu("l4"), 8, 1).error().hint.find("more memory") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("pipeline stages work one after the other: a request takes as long as with one") {
+    for (const std::uint64_t fresh : {1, 8192}) {
+      PrefillConfig config = on("llama-3.1-70b", "h100", 2);
+      const double one = cost_s(config, 0, fresh);
+      config.pp = 4;
+      CHECK(cost_s(config, 0, fresh) == one);
+    }
   }
 
   TEST_CASE("what HBM leaves for the engine's own cache") {

@@ -154,6 +154,23 @@ TEST_SUITE("workload reader") {
     CHECK(second_line_error(with("hash_ids", "[8, 8]")) == "t.jsonl:2: hash_ids holds id 8 twice");
   }
 
+  TEST_CASE("ids keep their size, whether the block size is given or found at the end") {
+    const std::string text = line(0, 33, "1, 2, 3") + line(1, 20, "1, 4") + "\n" + line(2, 21, "1, 4");
+    const std::string partial = line(0, 33, "1, 2, 3") + line(1, 30, "1, 4") + "\n" + line(2, 40, "1, 4, 5");
+    for (const ReadOptions& options : {ReadOptions{}, sized(16)}) {
+      CHECK(read(text, options).error().message ==
+            "t.jsonl:4: id 4 ends a prompt of 21 tokens here, but ended one of 20 earlier");
+      CHECK(read(partial, options).error().message ==
+            "t.jsonl:4: id 4 is partly filled by a prompt of 30 tokens that ends in it, while another prompt goes on "
+            "behind it");
+      ReadOptions lenient = options;
+      lenient.lenient = true;
+      ReadNotes notes;
+      CHECK(read_workload_text(partial, "t", lenient, notes)->size() == 2);
+      CHECK(notes.bad_lines == 1);
+    }
+  }
+
   TEST_CASE("the block size follows from the whole input, or is asked for") {
     CHECK(read(line(0, 7322, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"))->block_size() == Tokens(512));
     const auto ambiguous = read(line(0, 20, "1"));
@@ -176,13 +193,22 @@ TEST_SUITE("workload reader") {
     }
   }
 
+  TEST_CASE("an input shorter than a byte order mark is read like any other") {
+    for (const char* text : {"x", "x\n", "{}", "\xef\xbb"}) {
+      INFO(text);
+      const auto w = read(text);
+      REQUIRE_FALSE(w.has_value());
+      CHECK(starts(w.error().message, "t.jsonl:1: "));
+    }
+  }
+
   TEST_CASE("lenient skips and counts bad lines, which leave no trace") {
     const std::string text = line(10, 20, "1, 2") + "garbage\n" +  //
                              line(5, 20, "1, 2") +                 // 3: goes back in time
                              line(90, 20, "7, 2") +                // 4: second parent; neither 7 nor time 90 may stay
                              line(20, 20, "8, 7") +                // 5: fine, as 7 was never seen
                              line(30, 20, "1") +                   // 6: does not fit the length
-                             line(40, 33, "1, 2, 9");
+                             line(40, 33, "1, 5, 9") + line(50, 20, "1, 2");
     for (const bool given : {true, false}) {
       ReadOptions options;
       options.lenient = true;
@@ -190,15 +216,33 @@ TEST_SUITE("workload reader") {
       ReadNotes notes;
       const auto w = read_workload_text(text, "t.jsonl", options, notes);
       REQUIRE_MESSAGE(w.has_value(), (w ? "" : w.error().message));
-      CHECK(w->size() == 3);
-      CHECK(w->unique_blocks() == 5);
+      CHECK(w->size() == 4);
+      CHECK(w->unique_blocks() == 6);
       CHECK(notes.bad_lines == 4);
-      CHECK(notes.lines == 7);
+      CHECK(notes.lines == 8);
       REQUIRE(notes.first_bad.size() == 4);
       CHECK(notes.first_bad[0] == "t.jsonl:2: the line is not a JSON object");
       CHECK(starts(notes.first_bad[1], "t.jsonl:3: timestamp 5"));
       CHECK(starts(notes.first_bad[2], "t.jsonl:4: id 2 follows 7"));
       CHECK(starts(notes.first_bad[3], "t.jsonl:6: hash_ids has 1 entry"));
+    }
+  }
+
+  TEST_CASE("lenient does not go on with less than half of the lines, as after one timestamp in the far future") {
+    const std::string poisoned = line(10, 20, "1, 2") + line(9e12, 20, "1, 2");
+    for (const bool given : {true, false}) {
+      ReadOptions options;
+      options.lenient = true;
+      if (given) options.block_size = Tokens(16);
+      std::string text = poisoned;
+      for (int i = 0; i < 2; ++i) text += line(20 + i, 20, "1, 2");
+      CHECK(read(text, options).has_value());
+      const auto w = read(text + line(30, 20, "1, 2"), options);
+      REQUIRE_FALSE(w.has_value());
+      CHECK(starts(w.error().message,
+                   "t.jsonl: 3 of 5 lines are bad, more than --lenient skips; the first: t.jsonl:3: timestamp 20 is "
+                   "before that of the request in front of it, 9000000000000; t.jsonl:4: "));
+      CHECK_FALSE(w.error().hint.empty());
     }
   }
 

@@ -99,6 +99,21 @@ TEST_SUITE("workload source") {
     }
   }
 
+  TEST_CASE("a zstd window beyond 128 MiB is no damage: it can be unpacked first") {
+    ZSTD_CCtx* context = ZSTD_createCCtx();
+    REQUIRE(ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 28)) == 0);
+    const std::string plain = trace(10);
+    // Of unknown length, as from a pipe: else zstd narrows the window to what there is.
+    std::string packed(1000, '\0');
+    ZSTD_inBuffer in{plain.data(), plain.size(), 0};
+    ZSTD_outBuffer out{packed.data(), packed.size(), 0};
+    REQUIRE(ZSTD_isError(ZSTD_compressStream2(context, &out, &in, ZSTD_e_flush)) == 0);
+    ZSTD_freeCCtx(context);
+    packed.resize(out.pos);
+    ReadNotes notes;
+    CHECK(read_workload_text(packed, "t", {}, notes).error().hint.find("unpack it first") == 0);
+  }
+
   TEST_CASE("a file and standard input read alike") {
     const TemporaryFile file(gzip(trace(100)));
     ReadNotes notes;

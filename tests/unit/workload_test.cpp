@@ -84,17 +84,51 @@ TEST_SUITE("workload") {
     CHECK(hits.requests_with_hit == 2);
   }
 
-  TEST_CASE("a block that one request fills and another ends in is noticed") {
-    const auto resized = [](const std::vector<std::pair<Ids, std::uint64_t>>& requests) {
-      WorkloadBuilder builder;
-      for (const auto& request : requests) REQUIRE(add(builder, request.first, request.second));
-      return count_resized_blocks(std::move(builder).build(Tokens(16)));
-    };
-    CHECK(resized({{{1, 2}, 30}, {{1, 2}, 30}}) == 0);
-    CHECK(resized({{{1, 2}, 32}, {{1, 2, 3}, 40}}) == 0);  // 2 is full in both
-    CHECK(resized({{{1, 2}, 30}, {{1, 2}, 29}}) == 1);
-    CHECK(resized({{{1, 2}, 30}, {{1, 2, 3}, 40}}) == 1);  // extended later
-    CHECK(resized({{{1, 2, 3}, 40}, {{1, 2}, 30}}) == 1);  // cut short later
+  TEST_CASE("an id has one size, and a refused request leaves no trace") {
+    WorkloadBuilder builder(Tokens(16));
+    const auto message = [&](const Ids& ids, std::uint64_t input) { return add(builder, ids, input).error().message; };
+    REQUIRE(add(builder, {1, 2}, 30));
+    REQUIRE(add(builder, {1, 2}, 30));
+    CHECK(message({1, 2}, 29) == "id 2 ends a prompt of 29 tokens here, but ended one of 30 earlier");
+    CHECK(message({1, 2, 3}, 40) ==
+          "id 2 is partly filled by a prompt of 30 tokens that ends in it, while another prompt goes on behind it");
+    CHECK(message({1}, 15) ==
+          "id 1 is partly filled by a prompt of 15 tokens that ends in it, while another prompt goes on behind it");
+    REQUIRE(add(builder, {1}, 16));  // full, inside and at the end
+    REQUIRE(add(builder, {1}, 16));
+    REQUIRE(add(builder, {1, 3}, 32));  // 3 was in a refused request only
+    REQUIRE(add(builder, {1, 3, 4}, 33));
+    CHECK(message({1, 3}, 31).starts_with("id 3 ends a prompt of 31 tokens here, but ended one of 32"));
+    CHECK(std::move(builder).build(Tokens(16)).unique_blocks() == 4);
+  }
+
+  TEST_CASE("while the block size is not known, full blocks say which it can be") {
+    WorkloadBuilder builder;
+    REQUIRE(builder.add({}, Tokens(32), Tokens(1), Ids{1, 2}, 10));
+    REQUIRE(builder.add({}, Tokens(40), Tokens(1), Ids{1, 2, 3}, 11));  // so it is 16
+    REQUIRE(builder.add({}, Tokens(34), Tokens(1), Ids{1, 4}, 12));
+    REQUIRE(builder.add({}, Tokens(40), Tokens(1), Ids{1, 4, 5}, 13));         // so it is 17
+    CHECK_FALSE(builder.add({}, Tokens(44), Tokens(1), Ids{1, 4, 5, 6}, 14));  // 40 is not 3 blocks of any size
+    CHECK(builder.full_blocks().first_wrong(Tokens(16))->line == 13);
+    CHECK(builder.full_blocks().first_wrong(Tokens(17))->line == 11);
+    CHECK(builder.full_blocks().first_wrong(Tokens(15))->line == 11);
+    CHECK_FALSE(WorkloadBuilder().full_blocks().first_wrong(Tokens(16)).has_value());
+  }
+
+  TEST_CASE("a sampled check finds about 1 in 64 ids of two sizes, whichever came first") {
+    ParentSample sample(Tokens(16));
+    for (BlockId id = 0; id < 64000; ++id) REQUIRE(sample.add(Ids{id}, Tokens(15)));
+    int longer = 0, going_on = 0;
+    for (BlockId id = 0; id < 64000; ++id) longer += !sample.add(Ids{id}, Tokens(16));
+    for (BlockId id = 0; id < 64000; ++id) going_on += !sample.add(Ids{id, 1'000'000 + id}, Tokens(32));
+    CHECK(longer > 800);
+    CHECK(longer < 1200);
+    CHECK(going_on == longer);
+    ParentSample turned;
+    for (BlockId id = 0; id < 64000; ++id) REQUIRE(turned.add(Ids{id, 1'000'000 + id}, Tokens(32), id));
+    for (BlockId id = 0; id < 64000; ++id) REQUIRE(turned.add(Ids{id}, Tokens(15), 100'000 + id));
+    CHECK_FALSE(turned.full_blocks().first_wrong(Tokens(15)).has_value());
+    CHECK(turned.full_blocks().first_wrong(Tokens(16))->line >= 100'000);
   }
 
   TEST_CASE("the id index agrees with a map, for dense, sparse and mixed ids") {
@@ -127,20 +161,20 @@ TEST_SUITE("workload") {
 
   TEST_CASE("a sampled parent check finds about 1 in 64 ids, and all duplicates") {
     ParentSample parents;
-    for (BlockId id = 0; id < 64000; ++id) REQUIRE(parents.add(Ids{1'000'000 + id, id}));
+    for (BlockId id = 0; id < 64000; ++id) REQUIRE(parents.add(Ids{1'000'000 + id, id}, Tokens(32)));
     int caught = 0;
-    for (BlockId id = 0; id < 64000; ++id) caught += !parents.add(Ids{2'000'000 + id, id});
+    for (BlockId id = 0; id < 64000; ++id) caught += !parents.add(Ids{2'000'000 + id, id}, Tokens(32));
     CHECK(caught > 800);
     CHECK(caught < 1200);
-    CHECK_FALSE(parents.add(Ids{7, 8, 7}));
-    CHECK_FALSE(parents.add(Ids{7, 7}));
+    CHECK_FALSE(parents.add(Ids{7, 8, 7}, Tokens(48)));
+    CHECK_FALSE(parents.add(Ids{7, 7}, Tokens(32)));
   }
 
   TEST_CASE("a full sample thins itself out and goes on catching") {
-    ParentSample parents(100);
-    for (BlockId id = 0; id < 64000; ++id) REQUIRE(parents.add(Ids{1'000'000 + id, id}));
+    ParentSample parents(std::nullopt, 100);
+    for (BlockId id = 0; id < 64000; ++id) REQUIRE(parents.add(Ids{1'000'000 + id, id}, Tokens(32)));
     int caught = 0;
-    for (BlockId id = 0; id < 64000; ++id) caught += !parents.add(Ids{2'000'000 + id, id});
+    for (BlockId id = 0; id < 64000; ++id) caught += !parents.add(Ids{2'000'000 + id, id}, Tokens(32));
     CHECK(caught > 10);
     CHECK(caught <= 100);
   }

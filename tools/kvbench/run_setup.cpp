@@ -6,6 +6,7 @@
 #include <random>
 
 #include "metrics/machine.hpp"
+#include "replay/memory_fit.hpp"
 
 namespace kvbench {
 namespace {
@@ -28,15 +29,24 @@ Result<std::uint32_t> parse_mode(const std::string& mode) {
                    "write closed:N with N from 1 to 1024");
 }
 
+/// Options that are wrong whatever the workload holds are told before it is read: that can take minutes.
+Result<kv::Selection> selection_of(const RunOptions& o) {
+  const auto share = kv::parse_ratio(o.sample);
+  if (!share) return in_option("--sample", share.error());
+  const kv::Selection selection{*share, o.seed, o.skip, o.requests};
+  if (const auto checked = kv::check_selection(selection); !checked) return kv::error(checked);
+  return selection;
+}
+
 Result<void> load_workload(const RunOptions& o, RunSetup& setup) {
+  const auto selection = selection_of(o);
+  if (!selection) return kv::error(selection);
   kv::ReadOptions read;
   read.lenient = o.lenient;
   if (o.block_size) read.block_size = kv::Tokens(*o.block_size);
   auto workload = kv::read_workload(o.workload, read, setup.notes);
   if (!workload) return kv::error(workload);
-  const auto share = kv::parse_ratio(o.sample);
-  if (!share) return in_option("--sample", share.error());
-  auto selected = kv::select(std::move(*workload), {*share, o.seed, o.skip, o.requests});
+  auto selected = kv::select(std::move(*workload), *selection);
   if (!selected) return kv::error(selected);
   setup.workload = std::move(selected->workload);
   setup.sample_error = selected->sample_error;
@@ -44,11 +54,6 @@ Result<void> load_workload(const RunOptions& o, RunSetup& setup) {
     setup.warnings.push_back(
         fmt::format("{} bad lines were skipped, the first: {}", setup.notes.bad_lines,
                     setup.notes.first_bad.empty() ? std::string("?") : setup.notes.first_bad.front()));
-  }
-  if (setup.notes.resized_blocks != 0) {
-    setup.warnings.push_back(fmt::format(
-        "{} block ids stand for blocks of two sizes: a value stored at one size may be called corrupt at the other",
-        setup.notes.resized_blocks));
   }
   if (o.warmup >= setup.workload.size()) {
     return kv::error(
@@ -66,10 +71,14 @@ Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
   if (!gpu) return in_option("--gpu", gpu.error());
   setup.model = std::move(*model);
   setup.gpu = std::move(*gpu);
+  setup.pp = o.pp;
   if (o.tp) {
     setup.tp = *o.tp;
+    // An engine cache that is named may belong to weights of another size, as in fp8.
+    const auto fits = kv::check_memory(setup.model, setup.gpu, setup.tp, setup.pp);
+    if (!fits && o.engine_cache == "auto") return kv::error(fits);
   } else {
-    const auto tp = kv::smallest_tp(setup.model, setup.gpu);
+    const auto tp = kv::smallest_tp(setup.model, setup.gpu, setup.pp);
     if (!tp) return kv::error(tp);
     setup.tp = *tp;
   }
@@ -79,21 +88,19 @@ Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
     return kv::error(Code::bad_input, fmt::format("--prefill: unknown source '{}'", o.prefill),
                      "see: kvbench list prefills");
   }
-  auto prefill = row->make({setup.model, setup.gpu, setup.tp, o.utilisation.value_or(0)});
+  auto prefill = row->make({setup.model, setup.gpu, setup.tp, setup.pp, o.utilisation.value_or(0)});
   if (!prefill) return kv::error(prefill);
   setup.prefill = std::move(*prefill);
   return {};
 }
 
-/// A block whose payload would take more than a quarter of the memory cannot be replayed at real size.
-void scale_to_memory(kv::KvOptions& options, const RunSetup& setup) {
-  const auto real = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
-  const Bytes quarter = kv::machine_memory() / 4;
-  if (options.bytes_per_token || !real || real->max_block() <= quarter) return;
-  // A power of two of bytes per token divides over any sensible number of shards.
-  std::uint64_t scaled = 1;
-  while (Bytes(scaled * 2) * setup.workload.block_size().count() <= quarter / 16) scaled *= 2;
-  options.bytes_per_token = scaled;
+/// Whether every codec stores a payload's own bytes, so that a worker holds them once.
+bool all_in_place(const RunSetup& setup, kv::Dtype dtype) {
+  return std::all_of(setup.codecs.begin(), setup.codecs.end(), [&](const kv::CodecSpec& spec) {
+    const auto codec = spec.make();
+    return codec && (*codec)->identity({.dtype = dtype}) &&
+           (setup.model.linear_layers == 0 || (*codec)->identity({.dtype = setup.model.linear_state_dtype}));
+  });
 }
 
 Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
@@ -106,16 +113,22 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   kv::KvOptions options;
   options.dtype = *dtype;
   options.tp = setup.tp;
-  options.pp = o.pp;
+  options.pp = setup.pp;
   options.replication = o.replication == "naive" ? kv::KvReplication::naive : kv::KvReplication::dedup;
   options.bytes_per_token = o.bytes_per_token;
   options.adapter = o.adapter;
   options.tenant_salt = o.tenant_salt;
-  scale_to_memory(options, setup);
+  const auto fit = kv::fit_memory(setup.model, options, setup.workload.block_size(), setup.workers,
+                                  all_in_place(setup, *dtype), kv::machine_memory() / 4);
+  if (!fit) return kv::error(fit);
+  options.bytes_per_token = setup.bytes_per_token = fit->bytes_per_token;
+  setup.window = fit->window;
   if (options.bytes_per_token != o.bytes_per_token) {
     setup.warnings.push_back(
-        fmt::format("one block's payload would exceed a quarter of the memory: scaled to {} bytes per token",
-                    *options.bytes_per_token));
+        fmt::format("payloads of real size, in windows of {} workers and a backend, would exceed a quarter of the "
+                    "memory: scaled to "
+                    "{} bytes per token",
+                    setup.workers, *options.bytes_per_token));
   }
   auto geometry = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
   if (!geometry) return kv::error(geometry);
@@ -123,7 +136,7 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
 
   Bytes engine;
   if (o.engine_cache == "auto") {
-    engine = kv::engine_cache_bytes(setup.model, setup.gpu, setup.tp);
+    engine = kv::engine_cache_bytes(setup.model, setup.gpu, setup.gpus());
   } else if (o.engine_cache != "off") {
     const auto size = kv::parse_bytes(o.engine_cache);
     if (!size)
@@ -131,6 +144,11 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
     engine = *size;
   }
   setup.engine_cache = kv::Blocks(engine / setup.geometry->engine_block());
+  if (o.engine_cache != "off" && setup.engine_cache == kv::Blocks(0)) {
+    setup.warnings.push_back(fmt::format(
+        "--engine-cache {}: {} hold not one block of {}, so the baseline recomputes every prompt and speedups are high",
+        o.engine_cache, kv::format_bytes(engine), kv::format_bytes(setup.geometry->engine_block())));
+  }
   return {};
 }
 
@@ -178,10 +196,11 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.geometry = &*setup.geometry;
   plan.prefill = setup.prefill.get();
   plan.gpu = setup.gpu;
-  plan.tp = setup.tp;
+  plan.gpus = setup.gpus();
   plan.codec = codec;
   plan.engine_cache = setup.engine_cache;
   plan.workers = setup.workers;
+  plan.window = setup.window;
   plan.warmup = options.warmup;
   plan.repetitions = options.repetitions;
   plan.verify = !options.no_verify;

@@ -19,14 +19,18 @@ struct RunSetup {
   std::optional<kv::SampleError> sample_error;
   kv::Model model;
   kv::Gpu gpu;
-  std::uint32_t tp = 1;
+  std::uint32_t tp = 1, pp = 1;
   std::optional<kv::KvGeometry> geometry;
+  std::optional<std::uint64_t> bytes_per_token;  ///< asked for, or chosen to fit the memory
+  kv::Bytes window;                              ///< of each worker
   std::unique_ptr<kv::Prefill> prefill;
   kv::Blocks engine_cache;
   std::vector<Target> targets;
   std::vector<kv::CodecSpec> codecs;
   std::uint32_t workers = 1;
   std::vector<std::string> warnings;
+
+  std::uint32_t gpus() const { return tp * pp; }
 };
 kv::Result<RunSetup> set_up(const RunOptions& options);
 
