@@ -74,9 +74,10 @@ Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
   setup.pp = o.pp;
   if (o.tp) {
     setup.tp = *o.tp;
-    // An engine cache that is named may belong to weights of another size, as in fp8.
+    // No error: weights are perhaps fp8, and sizes and hits of such a layout can be asked for. A cache that is named
+    // says what the weights leave.
     const auto fits = kv::check_memory(setup.model, setup.gpu, setup.tp, setup.pp);
-    if (!fits && o.engine_cache == "auto") return kv::error(fits);
+    if (!fits && o.engine_cache == "auto") setup.warnings.push_back(fits.error().message + ": " + fits.error().hint);
   } else {
     const auto tp = kv::smallest_tp(setup.model, setup.gpu, setup.pp);
     if (!tp) return kv::error(tp);
