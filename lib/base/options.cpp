@@ -63,11 +63,13 @@ Result<OptionValues> OptionValues::check(std::string_view owner, std::span<const
     if (out.values_.count(key) != 0) {
       return error(Code::bad_input, fmt::format("{}: option '{}' is given twice", owner, key));
     }
-    if (auto ok = check_value(row->kind, value); !ok) {
+    const auto decoded = percent_decode(value);
+    const auto ok = decoded ? check_value(row->kind, *decoded) : only_error(decoded);
+    if (!ok) {
       return error(Code::bad_input, fmt::format("{}: option '{}': {}", owner, key, ok.error().message),
                    ok.error().hint);
     }
-    out.values_[key] = value;
+    out.values_[key] = *decoded;
   }
   for (const OptionRow& row : rows) {
     if (!row.preset.empty()) out.values_.try_emplace(row.key, row.preset);
@@ -96,12 +98,10 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
     query.remove_prefix(std::min(query.size(), piece.size() + 1));
     const std::size_t equals = piece.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return error(Code::bad_input, fmt::format("'{}' is not an option", piece.substr(0, 60)),
+      return error(Code::bad_input, "what follows the '?' is not all key=value",
                    "write options as key=value&key=value");
     }
-    auto value = percent_decode(piece.substr(equals + 1));
-    if (!value) return error(value);
-    out.emplace_back(std::string(piece.substr(0, equals)), std::move(*value));
+    out.emplace_back(piece.substr(0, equals), piece.substr(equals + 1));
   }
   return out;
 }
@@ -116,8 +116,7 @@ Result<std::string> percent_decode(std::string_view text) {
     unsigned byte = 0;
     const char* from = text.data() + i + 1;
     if (i + 2 >= text.size() || std::from_chars(from, from + 2, byte, 16).ptr != from + 2) {
-      return error(Code::bad_input, fmt::format("'{}' ends in a broken %-escape", text.substr(0, 60)),
-                   "write a percent sign as %25");
+      return error(Code::bad_input, "a %-escape is broken", "write a percent sign as %25");
     }
     out += static_cast<char>(byte);
     i += 2;
