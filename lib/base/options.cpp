@@ -15,6 +15,15 @@ Result<bool> parse_flag(std::string_view text) {
   return error(Code::bad_input, fmt::format("'{}' is not a switch", text.substr(0, 60)), "write true or false");
 }
 
+Result<void> check_duration(std::string_view text) {
+  constexpr const char* kHint = "write it like 250ms, 30s, 10m or 1h";
+  const auto value = parse_duration(text);
+  if (!value) return error(value);
+  if (*value <= Duration(0)) return error(Code::bad_input, fmt::format("{} is not above 0", quote(text)), kHint);
+  if (*value > kMaxOptionDuration) return error(Code::bad_input, fmt::format("{} is above 365d", quote(text)), kHint);
+  return {};
+}
+
 template <class T>
 Result<void> only_error(const Result<T>& parsed) {
   if (!parsed) return error(parsed);
@@ -30,7 +39,7 @@ Result<void> check_value(OptionKind kind, const std::string& value) {
     case OptionKind::bytes:
       return only_error(parse_bytes(value));
     case OptionKind::duration:
-      return only_error(parse_duration(value));
+      return check_duration(value);
     case OptionKind::ratio:
       return only_error(parse_ratio(value));
     case OptionKind::flag:

@@ -10,7 +10,10 @@
 
 namespace kv {
 
+/// A duration is above 0 and at most kMaxOptionDuration, so that adding it to the present cannot overflow.
 enum class OptionKind { text, count, bytes, duration, ratio, flag };
+
+inline constexpr Duration kMaxOptionDuration = std::chrono::hours(24 * 365);
 
 /// One option of a registry row: drives parsing, help, `list`, docs and the suggestion for an unknown key.
 struct OptionRow {

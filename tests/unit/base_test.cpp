@@ -78,7 +78,18 @@ TEST_SUITE("base") {
     CHECK(OptionValues::check("local", rows, {{"ttl", "%zz"}}).error().message.find("'ttl'") != std::string::npos);
   }
 
-  TEST_CASE("a query is split and percent-decoded") {
+  TEST_CASE("a duration that is nothing, or that no clock can be advanced by, is refused and the option named") {
+    const std::array<OptionRow, 1> rows{OptionRow{"timeout", OptionKind::duration, "10s", ""}};
+    for (const char* good : {"1ns", "365d"}) CHECK(OptionValues::check("redis", rows, {{"timeout", good}}).has_value());
+    for (const char* bad : {"0s", "0.4ns", "366d", "106751d", "99999999d"}) {
+      CAPTURE(bad);
+      const auto refused = OptionValues::check("redis", rows, {{"timeout", bad}});
+      REQUIRE_FALSE(refused.has_value());
+      CHECK(refused.error().message.find("'timeout'") != std::string::npos);
+    }
+  }
+
+  TEST_CASE("a query is split, and values are decoded only once their key is known") {
     const auto pairs = parse_query("a=1&b=x%20y%25");
     REQUIRE(pairs.has_value());
     CHECK((*pairs)[1].second == "x%20y%25");

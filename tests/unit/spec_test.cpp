@@ -159,6 +159,13 @@ TEST_SUITE("backend spec") {
       CHECK(backend.error().code == Code::bad_input);
     }
     CHECK(mentions(make_backend(parsed("spawn+redis:?policy=allkeys-lur")).error().hint, "'allkeys-lru'"));
-    CHECK_FALSE(make_backend(parsed("redis://host?ttl=0s")).has_value());
+  }
+
+  TEST_CASE("a time of nothing, or beyond any clock, is refused before anything starts, and the option named") {
+    for (const char* bad : {"redis://host?ttl=0s", "redis://host?timeout=0s", "redis://host?connect_timeout=0s",
+                            "redis://host?timeout=106751d", "spawn+redis:?ttl=0s", "spawn+redis:?timeout=0ms"}) {
+      const std::string message = refused(bad).message;
+      CHECK((mentions(message, "'ttl'") || mentions(message, "timeout'")));
+    }
   }
 }
