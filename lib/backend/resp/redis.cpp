@@ -43,13 +43,14 @@ Result<void> RedisBackend::start(const Needs& needs) {
   common_.reset(new Common{options_.endpoint, KeyNames(needs.name_space), std::max(needs.parts, 1U),
                            SetCommand(options_.ttl), options_.timeout});
   return introduce();
+  options_.endpoint.stop = options_.private_server.stop = needs.stop;
 }
 
 Result<void> RedisBackend::introduce() {
   const auto allowed = [&](Connection& connection) { return try_permissions(connection, deadline()); };
   if (auto ok = on_control(allowed); !ok) return ok;
   auto server = on_control([&](Connection& connection) { return ask_server(connection, deadline()); });
-  if (!server && server.error().code == Code::io) return error(server);
+  if (!server && server.error().code != Code::unavailable) return error(server);
   if (server) server_ = std::move(*server);  // a refused INFO is no obstacle: what it is stays unknown
   server_.spawned = private_server_ != nullptr;
   evicted_before_ = evicted();
@@ -86,7 +87,8 @@ std::string RedisBackend::key_text(const Key& key, std::uint32_t part) const {
   return common_ ? common_->names.text(key, part) : Backend::key_text(key, part);
 }
 
-/// Runs `work` on the connection for everything but values. One that has died since its last use is made anew, once.
+/// Runs `work` on the connection for everything but values. One that has died since its last use is made anew, once;
+/// after a silence it is not, for the server would be silent again. Errors say which server.
 template <class Work>
 auto RedisBackend::on_control(const Work& work) -> decltype(work(std::declval<Connection&>())) {
   const bool fresh = !control_;
@@ -96,9 +98,14 @@ auto RedisBackend::on_control(const Work& work) -> decltype(work(std::declval<Co
     control_ = std::move(*connection);
   }
   auto result = work(*control_);
-  if (result || result.error().code != Code::io) return result;
-  control_.reset();
-  return fresh ? result : on_control(work);
+  if (result) return result;
+  const Code code = result.error().code;
+  if (code == Code::io || code == Code::interrupted) {
+    const bool again = code == Code::io && !fresh && !control_->timed_out();
+    control_.reset();
+    if (again) return on_control(work);
+  }
+  return error(code, fmt::format("{}: {}", options_.endpoint.where(), result.error().message), result.error().hint);
 }
 
 /// INFO of a server of our own; what others evict elsewhere says nothing about this run.

@@ -165,12 +165,13 @@ void RespSession::submit(const Lease& lease, std::span<const Op> batch, TimePoin
 }
 
 void RespSession::poll(std::vector<Done>& done, TimePoint until) {
-  if (!not_started_.empty()) return fail_rest(done, not_started_);
+  if (!not_started_.empty()) return end_rest(done, Done::Outcome::failed, not_started_);
   while (answered_ < batch_.size()) {
     const auto ok = connection_->step(until);
     if (!ok) {
       disconnect(ok.error());
-      return fail_rest(done, ok.error().message);
+      const bool interrupted = ok.error().code == Code::interrupted;
+      return end_rest(done, interrupted ? Done::Outcome::skipped : Done::Outcome::failed, ok.error().message);
     }
     if (!*ok) break;
     done.push_back(outcome(answered_));
@@ -180,8 +181,8 @@ void RespSession::poll(std::vector<Done>& done, TimePoint until) {
   if (answered_ == batch_.size()) backoff_.succeeded();
 }
 
-void RespSession::fail_rest(std::vector<Done>& done, const std::string& why) {
-  for (; answered_ < batch_.size(); ++answered_) done.push_back({answered_, Done::Outcome::failed, 0, why});
+void RespSession::end_rest(std::vector<Done>& done, Done::Outcome outcome, const std::string& why) {
+  for (; answered_ < batch_.size(); ++answered_) done.push_back({answered_, outcome, 0, why});
 }
 
 /// What the reply that has just come means for its op.

@@ -78,7 +78,7 @@ class RespSession final : public Session {
   Result<void> look_up(Lease& lease);
   void add_exists(const Key& key);
   Done outcome(std::uint32_t op);
-  void fail_rest(std::vector<Done>& done, const std::string& why);
+  void end_rest(std::vector<Done>& done, Done::Outcome outcome, const std::string& why);
 
   struct Moving {
     Op::Kind kind;
