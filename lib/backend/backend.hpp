@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@ struct Needs {
   std::size_t max_block_bytes = 0;  ///< of a whole block's bodies
   std::uint64_t unique_blocks = 0;  ///< that the workload can ask for
   std::size_t replay_bytes = 0;     ///< memory that the replay itself takes beside the backend
+  const std::atomic<bool>* stop = nullptr;  ///< once true, whatever waits gives up soon; outlives the backend
 };
 
 /// A block of a request as a session sees it.
@@ -56,7 +58,7 @@ struct Done {
     hit,  ///< header and `body_bytes` of body are filled
     miss,
     stored,
-    skipped,  ///< not stored, for a reason that is no failure
+    skipped,  ///< not moved, for a reason that is no failure: no room, or the run is to stop
     corrupt,  ///< there, but not a value of ours (too short, too long)
     failed,   ///< see error
   };

@@ -50,7 +50,7 @@ bool holds_password(std::string_view rest) {
 
 Result<void> parse_user(const BackendRow& row, std::string_view text, BackendSpec& spec) {
   auto user = percent_decode(text);
-  if (!user) return error(user);
+  if (!user) return malformed(row, "the user before '@': " + user.error().message);
   if (user->find(':') != std::string::npos) return password_refused(row);
   if (user->empty()) return malformed(row, "the user before '@' is empty");
   spec.user = std::move(*user);
@@ -61,11 +61,12 @@ bool is_host_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
 }
 
+/// Does not quote the text: in "redis://ann:secret" it is none.
 Result<void> parse_port(const BackendRow& row, std::string_view text, BackendSpec& spec) {
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, spec.port);
   if (parsed.ec != std::errc() || parsed.ptr != end || spec.port == 0) {
-    return malformed(row, fmt::format("'{}' is not a port between 1 and 65535", text.substr(0, 60)));
+    return malformed(row, "what follows the ':' is not a port between 1 and 65535");
   }
   return {};
 }
@@ -122,7 +123,7 @@ Result<void> parse_host(const BackendRow& row, std::string_view address, Backend
 Result<void> parse_socket_path(const BackendRow& row, std::string_view address, BackendSpec& spec) {
   if (auto ok = parse_authority(row, address, spec); !ok) return ok;
   auto path = percent_decode(address);
-  if (!path) return error(path);
+  if (!path) return malformed(row, "the path of the socket: " + path.error().message);
   if (path->size() < 2 || path->front() != '/' || path->find('\0') != std::string::npos) {
     return malformed(row, "the absolute path of a socket must follow, with three slashes in all");
   }
@@ -144,7 +145,7 @@ Result<void> parse_address(const BackendRow& row, std::string_view address, Back
       break;
   }
   if (address.empty()) return {};
-  return malformed(row, fmt::format("'{}' follows the colon, but it takes only ?options", address.substr(0, 60)));
+  return malformed(row, "an address follows the colon, but it takes only ?options");
 }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -167,11 +168,11 @@ Result<BackendSpec> parse_backend(const std::string& text) {
                  fmt::format("did you mean '{}'?", shortest_form(*row)));
   }
   const std::string_view rest = std::string_view(text).substr(scheme_end + 1);
-  if (row->address != AddressForm::none && holds_password(rest)) return password_refused(*row);
+  if (holds_password(rest)) return password_refused(*row);
 
   const std::size_t question = std::min(rest.find('?'), rest.size());
   auto options = parse_query(rest.substr(std::min(question + 1, rest.size())));
-  if (!options) return error(options);
+  if (!options) return malformed(*row, options.error().message);
   if (auto ok = parse_address(*row, rest.substr(0, question), spec, *options); !ok) return error(ok);
   auto values = OptionValues::check("backend " + row->scheme, row->options, *options);
   if (!values) return error(values);

@@ -15,6 +15,15 @@ Result<bool> parse_flag(std::string_view text) {
   return error(Code::bad_input, fmt::format("'{}' is not a switch", text.substr(0, 60)), "write true or false");
 }
 
+Result<void> check_duration(std::string_view text) {
+  constexpr const char* kHint = "write it like 250ms, 30s, 10m or 1h";
+  const auto value = parse_duration(text);
+  if (!value) return error(value);
+  if (*value <= Duration(0)) return error(Code::bad_input, fmt::format("{} is not above 0", quote(text)), kHint);
+  if (*value > kMaxOptionDuration) return error(Code::bad_input, fmt::format("{} is above 365d", quote(text)), kHint);
+  return {};
+}
+
 template <class T>
 Result<void> only_error(const Result<T>& parsed) {
   if (!parsed) return error(parsed);
@@ -30,7 +39,7 @@ Result<void> check_value(OptionKind kind, const std::string& value) {
     case OptionKind::bytes:
       return only_error(parse_bytes(value));
     case OptionKind::duration:
-      return only_error(parse_duration(value));
+      return check_duration(value);
     case OptionKind::ratio:
       return only_error(parse_ratio(value));
     case OptionKind::flag:
@@ -63,11 +72,13 @@ Result<OptionValues> OptionValues::check(std::string_view owner, std::span<const
     if (out.values_.count(key) != 0) {
       return error(Code::bad_input, fmt::format("{}: option '{}' is given twice", owner, key));
     }
-    if (auto ok = check_value(row->kind, value); !ok) {
+    const auto decoded = percent_decode(value);
+    const auto ok = decoded ? check_value(row->kind, *decoded) : only_error(decoded);
+    if (!ok) {
       return error(Code::bad_input, fmt::format("{}: option '{}': {}", owner, key, ok.error().message),
                    ok.error().hint);
     }
-    out.values_[key] = value;
+    out.values_[key] = *decoded;
   }
   for (const OptionRow& row : rows) {
     if (!row.preset.empty()) out.values_.try_emplace(row.key, row.preset);
@@ -96,12 +107,10 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
     query.remove_prefix(std::min(query.size(), piece.size() + 1));
     const std::size_t equals = piece.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return error(Code::bad_input, fmt::format("'{}' is not an option", piece.substr(0, 60)),
+      return error(Code::bad_input, "what follows the '?' is not all key=value",
                    "write options as key=value&key=value");
     }
-    auto value = percent_decode(piece.substr(equals + 1));
-    if (!value) return error(value);
-    out.emplace_back(std::string(piece.substr(0, equals)), std::move(*value));
+    out.emplace_back(piece.substr(0, equals), piece.substr(equals + 1));
   }
   return out;
 }
@@ -116,8 +125,7 @@ Result<std::string> percent_decode(std::string_view text) {
     unsigned byte = 0;
     const char* from = text.data() + i + 1;
     if (i + 2 >= text.size() || std::from_chars(from, from + 2, byte, 16).ptr != from + 2) {
-      return error(Code::bad_input, fmt::format("'{}' ends in a broken %-escape", text.substr(0, 60)),
-                   "write a percent sign as %25");
+      return error(Code::bad_input, "a %-escape is broken", "write a percent sign as %25");
     }
     out += static_cast<char>(byte);
     i += 2;

@@ -10,7 +10,10 @@
 
 namespace kv {
 
+/// A duration is above 0 and at most kMaxOptionDuration, so that adding it to the present cannot overflow.
 enum class OptionKind { text, count, bytes, duration, ratio, flag };
+
+inline constexpr Duration kMaxOptionDuration = std::chrono::hours(24 * 365);
 
 /// One option of a registry row: drives parsing, help, `list`, docs and the suggestion for an unknown key.
 struct OptionRow {
@@ -24,7 +27,8 @@ struct OptionRow {
 /// declares are a programming error and assert.
 class OptionValues {
  public:
-  /// `given` holds key=value pairs; an unknown key suggests the nearest, a bad value names key and kind.
+  /// `given` holds key=value pairs, values percent-encoded. An unknown key suggests the nearest, and its value, which
+  /// may be a secret, is neither read nor quoted; a bad value names key and kind.
   static Result<OptionValues> check(std::string_view owner, std::span<const OptionRow> rows,
                                     const std::vector<std::pair<std::string, std::string>>& given);
 
@@ -40,10 +44,11 @@ class OptionValues {
   std::map<std::string, std::string> values_;  // already checked, so that re-parsing cannot fail
 };
 
-/// "a=1&b=2" -> pairs, percent-decoded; an empty piece or a piece without '=' is an error (flags: key=true).
+/// "a=1&b=2" -> pairs as they stand; an empty piece or a piece without '=' is an error (flags: key=true) that does not
+/// quote it, since it may be a secret.
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
 
-/// "%41%2f" -> "A/"; a broken escape is an error.
+/// "%41%2f" -> "A/"; a broken escape is an error that does not quote the text.
 Result<std::string> percent_decode(std::string_view text);
 
 std::string_view option_kind_name(OptionKind kind);

@@ -70,7 +70,9 @@ void Pipeline::serve(std::size_t index, std::uint32_t engine_blocks, bool record
   hit_end_ = engine_blocks;
   if (lease_.leading > engine_blocks) fetch(engine_blocks, lease_.leading, stop);
   store(stop);
+  const TimePoint stored = SteadyClock::now();
   session_.finish(lease_);
+  spent(Phase::transfer_out) += SteadyClock::now() - stored;
   if (record_it) record(engine_blocks);
 }
 
@@ -87,7 +89,7 @@ void Pipeline::look_up() {
   happened(Phase::lookup);
   ++delta_.ops;
   lookup_failed_ = !found.has_value();
-  if (lookup_failed_) {
+  if (lookup_failed_ && found.error().code != Code::interrupted) {
     ++delta_.failed_ops;
     if (examples_.size() < kMaxExamples) examples_.push_back("lookup failed: " + found.error().message);
   }
@@ -147,7 +149,8 @@ bool Pipeline::fetch_window(std::span<const Item> items) {
 }
 
 bool Pipeline::take(const Item& want, const Done& done, std::size_t slot) {
-  if (done.outcome == Done::Outcome::miss) return false;  // evicted since the lookup
+  if (done.outcome == Done::Outcome::miss) return false;     // evicted since the lookup
+  if (done.outcome == Done::Outcome::skipped) return false;  // the run is to stop
   if (done.outcome == Done::Outcome::failed) {
     ++delta_.failed_ops;
     example(want, "fetch failed: " + done.error);

@@ -123,7 +123,9 @@ Result<Duration> harness_overhead(const ReplayPlan& plan, std::uint64_t requests
 Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl& control) {
   const auto codec = plan.codec.make();
   if (!codec) return error(codec);
-  if (auto started = backend.start(needs_of(plan, **codec)); !started) return error(started);
+  Needs needs = needs_of(plan, **codec);
+  needs.stop = &control.stop;
+  if (auto started = backend.start(needs); !started) return error(started);
 
   std::vector<PayloadShape> shapes;
   for (const KvPart& part : plan.geometry->parts()) shapes.push_back(part.per_token);

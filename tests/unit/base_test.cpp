@@ -74,14 +74,29 @@ TEST_SUITE("base") {
     CHECK(OptionValues::check("local", rows, {{"capcity", "1"}}).error().hint.find("did you mean 'capacity'") == 0);
     CHECK_FALSE(OptionValues::check("local", rows, {{"ttl", "soon"}}).has_value());
     CHECK_FALSE(OptionValues::check("local", rows, {{"ttl", "1h"}, {"ttl", "2h"}}).has_value());
+    CHECK(OptionValues::check("local", rows, {{"ttl", "%31h"}})->duration("ttl") == std::chrono::hours(1));
+    CHECK(OptionValues::check("local", rows, {{"ttl", "%zz"}}).error().message.find("'ttl'") != std::string::npos);
   }
 
-  TEST_CASE("a query is split and percent-decoded") {
+  TEST_CASE("a duration that is nothing, or that no clock can be advanced by, is refused and the option named") {
+    const std::array<OptionRow, 1> rows{OptionRow{"timeout", OptionKind::duration, "10s", ""}};
+    for (const char* good : {"1ns", "365d"}) CHECK(OptionValues::check("redis", rows, {{"timeout", good}}).has_value());
+    for (const char* bad : {"0s", "0.4ns", "366d", "106751d", "99999999d"}) {
+      CAPTURE(bad);
+      const auto refused = OptionValues::check("redis", rows, {{"timeout", bad}});
+      REQUIRE_FALSE(refused.has_value());
+      CHECK(refused.error().message.find("'timeout'") != std::string::npos);
+    }
+  }
+
+  TEST_CASE("a query is split, and values are decoded only once their key is known") {
     const auto pairs = parse_query("a=1&b=x%20y%25");
     REQUIRE(pairs.has_value());
-    CHECK((*pairs)[1].second == "x y%");
+    CHECK((*pairs)[1].second == "x%20y%25");
+    CHECK(*percent_decode("x%20y%25") == "x y%");
+    for (const char* broken : {"%4", "%", "%zz"}) CHECK_FALSE(percent_decode(broken).has_value());
     CHECK(parse_query("")->empty());
-    for (const char* bad : {"a", "=1", "a=%4", "a=1&&b=2", "a=%zz"}) {
+    for (const char* bad : {"a", "=1", "a=1&&b=2"}) {
       CAPTURE(bad);
       CHECK_FALSE(parse_query(bad).has_value());
     }

@@ -260,6 +260,7 @@ constexpr std::size_t kHeader = 4;
 
 /// A session with a scripted server, and room for two values of at most kHeader + 8 bytes.
 struct Dialogue {
+  std::atomic<bool> stop = false;
   FakeServer server;
   std::shared_ptr<Common> common;
   std::unique_ptr<RespSession> session;
@@ -270,6 +271,7 @@ struct Dialogue {
       : server(std::move(scripts)) {
     Endpoint endpoint;
     endpoint.socket_path = server.socket_path();
+    endpoint.stop = &stop;
     common.reset(new Common{endpoint, KeyNames("t"), 1, SetCommand(std::nullopt), timeout});
     auto opened = RespSession::open(common);
     REQUIRE(opened.has_value());
@@ -431,6 +433,50 @@ TEST_SUITE("resp client") {
     Dialogue cut({{FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:")}});
     CHECK_FALSE(cut.session->acquire(blocks, cut.lease).has_value());
     CHECK(cut.lease.present == std::vector<bool>{false, false});
+  }
+
+  TEST_CASE("what a request used is touched tail to head, whether it was there or has just been stored") {
+    const std::string touches =
+        "*2\r\n$5\r\nTOUCH\r\n$13\r\nkvkit:t:1:1:0\r\n*2\r\n$5\r\nTOUCH\r\n$13\r\nkvkit:t:1:0:0\r\n";
+    Dialogue dialogue(
+        {{FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:0\r\n"), FakeServer::reads("last....\r\n"),
+          FakeServer::sends("+OK\r\n+OK\r\n"), FakeServer::reads(touches), FakeServer::sends(":1\r\n:1\r\n"),
+          FakeServer::reads(kSecondGet), FakeServer::sends(":0\r\n:1\r\n"),
+          FakeServer::reads("TOUCH\r\n$13\r\n" + kSecondGet), FakeServer::sends("-ERR unknown command 'TOUCH'\r\n"),
+          FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:1\r\n"), FakeServer::reads(kSecondGet),
+          FakeServer::sends(":1\r\n:1\r\n"), FakeServer::holds()}});
+    dialogue.body.replace(8, 4, "last");
+    const std::vector<BlockRef> blocks = dialogue.lease.blocks;
+    REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
+    dialogue.move(Op::Kind::put);
+    dialogue.session->finish(dialogue.lease);
+    CHECK(dialogue.common->touches);
+    REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
+    dialogue.session->finish(dialogue.lease);  // only the second is there; it is refused, and nothing asked again
+    CHECK_FALSE(dialogue.common->touches);
+    for (int i = 0; i < 2; ++i) {
+      REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
+      dialogue.session->finish(dialogue.lease);
+    }
+    CHECK(dialogue.server.connections() == 1);
+  }
+
+  TEST_CASE("once the run is to stop, a server that says nothing is left, and that is no failure") {
+    // An hour: without looking at `stop` this would not end.
+    Dialogue lookup({{FakeServer::holds()}}, std::chrono::hours(1));
+    lookup.stop = true;
+    const std::vector<BlockRef> blocks = lookup.lease.blocks;
+    const auto found = lookup.session->acquire(blocks, lookup.lease);
+    REQUIRE_FALSE(found.has_value());
+    CHECK(found.error().code == Code::interrupted);
+
+    Dialogue values({{FakeServer::holds()}}, std::chrono::hours(1));
+    std::thread ctrl_c([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      values.stop = true;
+    });
+    for (const Done& done : values.get()) CHECK(done.outcome == Done::Outcome::skipped);
+    ctrl_c.join();
   }
 
   TEST_CASE("AUTH's refusal never repeats what was sent") {

@@ -11,7 +11,8 @@
 namespace kv::resp {
 namespace {
 
-constexpr std::size_t kPieces = 128;  // of one sendmsg; IOV_MAX is 1024
+constexpr std::size_t kPieces = 128;                       // of one sendmsg; IOV_MAX is 1024
+constexpr Duration kLook = std::chrono::milliseconds(50);  // how often a wait looks whether the run is to stop
 
 struct Advice {
   std::string_view code, hint;
@@ -21,7 +22,8 @@ constexpr Advice kAdvice[] = {
     {"NOAUTH", "the server wants a password: set KVKIT_REDIS_PASSWORD, and KVKIT_REDIS_USER for an ACL user"},
     {"WRONGPASS", "check KVKIT_REDIS_PASSWORD and KVKIT_REDIS_USER"},
     {"NOPERM",
-     "let the user (KVKIT_REDIS_USER) have '~kvkit:* +get +set +exists +unlink +del +info +select', or name another"},
+     "let the user (KVKIT_REDIS_USER) have '~kvkit:* +get +set +exists +touch +unlink +del +info +select', or name "
+     "another"},
     {"OOM", "raise the server's maxmemory, or set a maxmemory-policy that evicts"},
     {"LOADING", "wait until the server has loaded its data"},
     {"READONLY", "this is a replica: name its primary"},
@@ -60,7 +62,7 @@ Error refusal(std::string_view words) {
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint) {
   auto socket = Socket::connect(endpoint);
   if (!socket) return error(socket);
-  std::unique_ptr<Connection> connection(new Connection(std::move(*socket)));
+  std::unique_ptr<Connection> connection(new Connection(std::move(*socket), endpoint.stop));
   if (auto ok = connection->hello(endpoint); !ok) {
     return error(ok.error().code == Code::io ? Code::unavailable : ok.error().code,
                  fmt::format("{}: {}", endpoint.where(), ok.error().message), ok.error().hint);
@@ -134,13 +136,32 @@ Result<bool> Connection::step(TimePoint until) {
     reader_.filled(*in);
     if (*in > 0) continue;
 
-    const auto ready = socket_.wait(gather(std::span(pieces).first(1)) > 0, std::min(until, deadline_));
-    if (!ready) return error(ready);
-    if (*ready) continue;
-    if (deadline_ > until) return false;
-    return error(Code::io, fmt::format("no answer within {}", format_duration(deadline_ - begun_)),
-                 "raise timeout=, if the network is that slow");
+    const auto ready = wait(until);
+    if (!ready || !*ready) return ready;
   }
+}
+
+/// True: something can be received or sent. False: `until` has passed first.
+Result<bool> Connection::wait(TimePoint until) {
+  std::array<iovec, 1> piece;
+  const bool to_send = gather(piece) > 0;
+  while (true) {
+    TimePoint look = std::min(until, deadline_);
+    if (stop_ != nullptr) {
+      const TimePoint now = std::chrono::steady_clock::now();
+      if (*stop_) deadline_ = std::min(deadline_, now + kLastWait);
+      look = std::min({until, deadline_, now + kLook});
+    }
+    const auto ready = socket_.wait(to_send, look);
+    if (!ready || *ready) return ready;
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= deadline_) break;
+    if (now >= until) return false;
+  }
+  timed_out_ = true;
+  if (stop_ != nullptr && *stop_) return error(Code::interrupted, "no answer since the run was told to stop");
+  return error(Code::io, fmt::format("no answer within {}", format_duration(deadline_ - begun_)),
+               "raise timeout=, if the network is that slow");
 }
 
 /// What can be sent now, from where the last send ended; adjacent pieces are one.

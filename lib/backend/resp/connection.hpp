@@ -33,9 +33,12 @@ class Connection {
   bool done() const { return replied_ == commands_.size(); }
   /// Index of the command that waits for its reply.
   std::size_t replied() const { return replied_; }
-  /// True: one more reply is complete, see reply(). False: `until` has passed first.
+  /// True: one more reply is complete, see reply(). False: `until` has passed first. Code::interrupted: the run is to
+  /// stop (Endpoint::stop), and the answer has not come within kLastWait since.
   Result<bool> step(TimePoint until);
   const Reply& reply() const { return reader_.reply(); }
+  /// Whether the last step failed because nothing came, as opposed to a connection that broke.
+  bool timed_out() const { return timed_out_; }
 
   /// One control command and its reply, of which kMaxTextBytes are read. An error reply is a Reply, not an Error.
   Result<Reply> ask(std::initializer_list<std::string_view> words, TimePoint deadline);
@@ -51,21 +54,23 @@ class Connection {
     Expected reply;
   };
 
-  explicit Connection(Socket socket) : socket_(std::move(socket)) {}
+  Connection(Socket socket, const std::atomic<bool>* stop) : socket_(std::move(socket)), stop_(stop) {}
   Result<void> hello(const Endpoint& endpoint);
   void expect_next();
   std::size_t gather(std::span<iovec> pieces) const;
   Result<std::size_t> send_some();
   void sent(std::size_t bytes);
+  Result<bool> wait(TimePoint until);
   Result<bool> take_reply();
   tl::unexpected<Error> last_words(Error lost);
 
   Socket socket_;
+  const std::atomic<bool>* stop_;  // or null
   ReplyReader reader_;
   std::string heads_;
   std::vector<Command> commands_;
   TimePoint deadline_, begun_;
-  bool expecting_ = false;
+  bool expecting_ = false, timed_out_ = false;
   std::size_t sent_ = 0, sent_bytes_ = 0;  // commands sent whole, and what is sent of the next
   std::size_t replied_ = 0;
   std::size_t in_flight_ = 0;  // bytes of values that were asked for and have not come

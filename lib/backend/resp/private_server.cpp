@@ -170,7 +170,7 @@ Result<std::unique_ptr<PrivateServer>> PrivateServer::start(const PrivateServerO
     std::unique_ptr<PrivateServer> server(new PrivateServer());
     auto ok = server->launch(options, *binary);
     if (ok) return server;
-    if (!options.tcp || attempt == kTcpAttempts) return error(ok);
+    if (!options.tcp || attempt == kTcpAttempts || ok.error().code == Code::interrupted) return error(ok);
   }
 }
 
@@ -178,6 +178,7 @@ Result<void> PrivateServer::launch(const PrivateServerOptions& options, const st
   auto directory = make_directory();
   if (!directory) return error(directory);
   directory_ = *directory;
+  endpoint_.stop = options.stop;
   if (options.tcp) {
     const auto port = free_port();
     if (!port) return error(port);
@@ -240,7 +241,7 @@ Result<void> PrivateServer::wait_until_ready() const {
   Endpoint endpoint = endpoint_;
   endpoint.connect_timeout = std::chrono::seconds(1);
   std::string trouble;
-  while (SteadyClock::now() < until) {
+  while (SteadyClock::now() < until && !endpoint_.stopping()) {
     if (auto connection = Connection::open(endpoint)) {
       const auto reply = (*connection)->ask({"PING"}, until);
       if (reply && reply->kind == Reply::Kind::status) return {};
@@ -254,6 +255,7 @@ Result<void> PrivateServer::wait_until_ready() const {
     }
     std::this_thread::sleep_for(kPause);
   }
+  if (endpoint_.stopping()) return error(Code::interrupted, "interrupted while the private redis-server was starting");
   return error(Code::unavailable,
                fmt::format("the private redis-server does not answer: {}\n{}{}", trouble,
                            tail_of(directory_ + "/output"), tail_of(directory_ + "/log")),

@@ -12,7 +12,8 @@ struct PrivateServerOptions {
   std::string binary;  ///< a path, or a name to be found in PATH
   Bytes max_memory;
   std::string policy = "allkeys-lru";
-  bool tcp = false;  ///< else a unix socket
+  bool tcp = false;                         ///< else a unix socket
+  const std::atomic<bool>* stop = nullptr;  ///< once true, start() gives up with Code::interrupted
 };
 
 /// A Redis server of our own, in a fresh directory that only we may enter; loopback TCP is guarded by a random

@@ -19,6 +19,15 @@ Result<void> accepted(const Result<Reply>& reply) {
   return {};
 }
 
+/// Whether a server with this policy makes use of when a key was last asked for; if not known, perhaps.
+bool orders_by_use(const std::optional<std::string>& policy) {
+  if (!policy) return true;
+  for (const char* other : {"noeviction", "allkeys-random", "volatile-random", "volatile-ttl"}) {
+    if (*policy == other) return false;
+  }
+  return true;
+}
+
 bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 
 }  // namespace
@@ -34,6 +43,7 @@ Result<void> RedisBackend::start(const Needs& needs) {
                              format_bytes(Bytes(needs.max_body_bytes)), format_bytes(Bytes(kMaxValueBytes))),
                  "scale it down with --bytes-per-token, or cut it with --tp and --pp");
   }
+  options_.endpoint.stop = options_.private_server.stop = needs.stop;
   if (options_.spawn && !private_server_) {
     auto server = PrivateServer::start(options_.private_server);
     if (!server) return error(server);
@@ -49,9 +59,10 @@ Result<void> RedisBackend::introduce() {
   const auto allowed = [&](Connection& connection) { return try_permissions(connection, deadline()); };
   if (auto ok = on_control(allowed); !ok) return ok;
   auto server = on_control([&](Connection& connection) { return ask_server(connection, deadline()); });
-  if (!server && server.error().code == Code::io) return error(server);
+  if (!server && server.error().code != Code::unavailable) return error(server);
   if (server) server_ = std::move(*server);  // a refused INFO is no obstacle: what it is stays unknown
   server_.spawned = private_server_ != nullptr;
+  common_->touches = orders_by_use(server_.eviction_policy);
   evicted_before_ = evicted();
   return {};
 }
@@ -86,7 +97,8 @@ std::string RedisBackend::key_text(const Key& key, std::uint32_t part) const {
   return common_ ? common_->names.text(key, part) : Backend::key_text(key, part);
 }
 
-/// Runs `work` on the connection for everything but values. One that has died since its last use is made anew, once.
+/// Runs `work` on the connection for everything but values. One that has died since its last use is made anew, once;
+/// after a silence it is not, for the server would be silent again. Errors say which server.
 template <class Work>
 auto RedisBackend::on_control(const Work& work) -> decltype(work(std::declval<Connection&>())) {
   const bool fresh = !control_;
@@ -96,9 +108,14 @@ auto RedisBackend::on_control(const Work& work) -> decltype(work(std::declval<Co
     control_ = std::move(*connection);
   }
   auto result = work(*control_);
-  if (result || result.error().code != Code::io) return result;
-  control_.reset();
-  return fresh ? result : on_control(work);
+  if (result) return result;
+  const Code code = result.error().code;
+  if (code == Code::io || code == Code::interrupted) {
+    const bool again = code == Code::io && !fresh && !control_->timed_out();
+    control_.reset();
+    if (again) return on_control(work);
+  }
+  return error(code, fmt::format("{}: {}", options_.endpoint.where(), result.error().message), result.error().hint);
 }
 
 /// INFO of a server of our own; what others evict elsewhere says nothing about this run.

@@ -56,10 +56,6 @@ Result<std::unique_ptr<Backend>> make_client(const BackendSpec& spec) {
   options.endpoint.connect_timeout = spec.options.duration("connect_timeout");
   options.timeout = spec.options.duration("timeout");
   options.ttl = spec.options.duration("ttl");
-  if (*options.ttl <= Duration(0)) {
-    return error(Code::bad_input, fmt::format("backend {}: ttl must be above 0", spec.scheme),
-                 "keys that outlive a crashed run stay for ever otherwise");
-  }
   return std::make_unique<RedisBackend>(std::move(options));
 }
 

@@ -35,7 +35,8 @@ void Socket::Free::operator()(redisContext* context) const { redisFree(context);
 Socket::Socket(Context context) : context_(std::move(context)), fd_(context_->fd) {}
 
 Result<Socket> Socket::connect(const Endpoint& endpoint) {
-  const timeval timeout = to_timeval(endpoint.connect_timeout);
+  const timeval timeout =
+      to_timeval(endpoint.stopping() ? std::min(endpoint.connect_timeout, kLastWait) : endpoint.connect_timeout);
   Context context(endpoint.host.empty() ? redisConnectUnixWithTimeout(endpoint.socket_path.c_str(), timeout)
                                         : redisConnectWithTimeout(endpoint.host.c_str(), endpoint.port, timeout));
   if (!context || context->err != 0) {

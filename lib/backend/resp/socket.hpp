@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/uio.h>
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,9 @@ struct redisContext;
 
 namespace kv::resp {
 
+/// What a server may take for an answer once the run is to stop: a healthy one needs far less, a stalled one is left.
+inline constexpr Duration kLastWait = std::chrono::seconds(1);
+
 /// Where a server is and who we are there.
 struct Endpoint {
   std::string host;  ///< or, if empty, `socket_path`
@@ -20,7 +24,9 @@ struct Endpoint {
   std::string user, password;
   std::uint64_t database = 0;
   Duration connect_timeout = std::chrono::seconds(2);
+  const std::atomic<bool>* stop = nullptr;  ///< once true, nothing is waited for longer than kLastWait
 
+  bool stopping() const { return stop != nullptr && *stop; }
   std::string where() const;  ///< "host:6379" or the path: no secrets
 };
 
