@@ -132,6 +132,16 @@ TEST_SUITE("verdict") {
     run.backend = "redis://" + std::string(150, 'h') + ":6379/0?ttl=1h";
     run.warnings = {"a warning of many words that goes on and on until it cannot possibly fit a line of any terminal"};
     const Json report = report_of(
+  TEST_CASE("means per request are over the requests that there were, also where the last repetition was cut short") {
+    RunResult run = test::a_run();
+    Repetition cut;
+    cut.interrupted = true;
+    cut.counts.requests = 1;
+    cut.phases[static_cast<std::size_t>(Phase::prefill)].record(test::ms(60));
+    run.repetitions.push_back(cut);
+    CHECK(has(phase_lines(report_of({run}))[0].first_token, "prefill (modelled) 60 ms "));
+  }
+
         {run, test::a_run("local:?name=\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97"), test::a_skipped_run()});
     for (const std::size_t width : {60, 80, 100, 140}) {
       CAPTURE(width);
