@@ -219,6 +219,21 @@ TEST_SUITE("report") {
     CHECK(refused("/warnings", "no", ".warnings must be a list"));
     Json unknown = good;
     unknown["runs"][0]["hits"]["block_hits"] = nullptr;
+  TEST_CASE("a list of reports, as kvbench report writes of several, is read as all of them") {
+    const std::vector<RunResult> one = {test::a_run()}, two = {test::a_redis_run(), test::a_run()};
+    const Json first = make_report(test::a_context(), one), second = make_report(test::a_context(), two);
+    const std::string text = render(Json(std::vector<Json>{first, second}), Format::json);
+    const auto read = read_reports_text(text, "r.json");
+    REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().message));
+    CHECK(*read == std::vector<Json>{first, second});
+    CHECK(read_reports_text(first.dump(), "r.json")->size() == 1);
+    CHECK(has(message_of(text), "r.json: holds 2 reports where one is wanted"));
+    const auto wrong = read_reports_text("[" + first.dump() + ", {\"schema\": \"kvkit.report/1\"}]", "r.json");
+    REQUIRE_FALSE(wrong);
+    CHECK(has(wrong.error().message, "r.json[1]: .runs must be a list"));
+    CHECK_FALSE(read_reports_text("[]", "r.json").has_value());
+  }
+
     unknown["runs"][0].erase("speedup");
     CHECK(message_of(unknown.dump()).empty());
   }
