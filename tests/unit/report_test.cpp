@@ -129,6 +129,27 @@ TEST_SUITE("report") {
     run.repetitions[0] = Repetition{};
     const Json row = row_of(run);
     for (const char* path : {"ttft.with_cache.mean_ns", "speedup.ratio_of_means", "speedup.geomean", "speedup.p95",
+  TEST_CASE("what was measured is compared beside a modelled prefill that hides it in the mean") {
+    RunResult run = test::a_run();
+    run.repetitions.push_back(test::four_requests());
+    run.repetitions[1].fetch_s = 0.5;
+    run.repetitions[1].store_s = 0.6;
+    REQUIRE(row_of(run)["warnings"].size() == 2);
+    CHECK(has(row_of(run)["warnings"][0].get<std::string>(), "fetching per request from 62.5 ms to 125 ms"));
+    CHECK(has(row_of(run)["warnings"][1].get<std::string>(), "storing per request from 125 ms to 150 ms"));
+    for (Repetition& repetition : run.repetitions) repetition.fetch_s *= 0.001, repetition.store_s *= 0.001;
+    CHECK(row_of(run)["warnings"].empty());  // too short to tell
+  }
+
+  TEST_CASE("more workers than cores are warned of: each measures the others' work as well") {
+    RunResult run = test::a_run();
+    run.workers = 8;
+    REQUIRE(row_of(run)["warnings"].size() == 1);
+    CHECK(has(row_of(run)["warnings"][0].get<std::string>(), "8 workers share 2 cores"));
+    run.workers = 2;
+    CHECK(row_of(run)["warnings"].empty());
+  }
+
                              "hits.token_hit_rate", "hits.evictions", "store_lag.occupancy", "bytes.codec_ratio",
                              "throughput.requests_per_s", "throughput.fetched_bytes_per_s"}) {
       CHECK_MESSAGE(is_null(row, path), path);
