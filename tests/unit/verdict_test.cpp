@@ -103,11 +103,11 @@ TEST_SUITE("verdict") {
 
   TEST_CASE("rates have their unit in the heading, and none where nothing moved") {
     RunResult run = test::a_run();
-    run.repetitions[0].counts.fetched_bytes = 500'000'000;  // in 0.25 s
+    run.repetitions[0].counts.fetched_bytes = 500'000'000;  // in 0.25 s, by each of two workers
     run.repetitions[0].counts.stored_bytes = 0;
     const std::vector<std::string> row = runs_table(report_of({run})).rows[0];
     REQUIRE(row.size() >= 2);
-    CHECK(row[row.size() - 2] == "2.00");
+    CHECK(row[row.size() - 2] == "4.00");
     CHECK(row[row.size() - 1] == "-");
   }
 
