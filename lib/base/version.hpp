@@ -3,7 +3,8 @@
 
 namespace kv {
 
-/// What was built: project version, git revision ("unknown" outside a checkout), CMake build type in lower case.
+/// What was built: project version, git revision ("unknown" outside a checkout), CMake build type in lower case
+/// ("relwithdebinfo+thread" with that sanitizer).
 struct Version {
   std::string version, revision, build_type;
 };

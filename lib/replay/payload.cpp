@@ -12,6 +12,7 @@ namespace kv {
 namespace {
 
 constexpr std::size_t kTileBytes = std::size_t{128} << 10;  // stays in the second-level cache
+constexpr std::size_t kPieceBytes = std::size_t{16} << 10;  // stays in the first-level cache
 constexpr double kOutlierShare = 0.01, kOutlierScale = 12;
 
 /// The mantissa bits of each element in a 64-bit word that are made random per element.
@@ -31,10 +32,43 @@ std::uint64_t noise_mask(Dtype dtype) {
   return 0;
 }
 
-/// Cheap noise that vectorises: Weyl sequence times an odd constant, high half folded into the low one.
-std::uint64_t noise(std::uint64_t counter) {
-  const std::uint64_t x = counter * 0x9e3779b97f4a7c15ULL;
-  return x ^ (x >> 29);
+/// Cheap noise that vectorises: a Weyl sequence, which needs an addition a word, high half folded into the low one.
+constexpr std::uint64_t kWeyl = 0x9e3779b97f4a7c15ULL;
+constexpr std::uint64_t folded(std::uint64_t weyl) { return weyl ^ (weyl >> 29); }
+
+std::uint64_t word_at(const std::byte* bytes, std::size_t size = 8) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, size);
+  return word;
+}
+
+/// A stretch of a region that lies in one stretch of the tile: whole words, but for the region's last one.
+struct Piece {
+  std::size_t at, bytes;  // in the region
+  const std::byte* tile;
+  std::uint64_t weyl, mask;  // the noise of its first word; what of the noise is used
+};
+
+void make(const Piece& piece, std::byte* out) {
+  const std::size_t words = piece.bytes / 8, rest = piece.bytes % 8;
+  std::uint64_t weyl = piece.weyl;
+  for (std::size_t w = 0; w < words; ++w, weyl += kWeyl) {
+    const std::uint64_t word = word_at(piece.tile + w * 8) ^ (folded(weyl) & piece.mask);
+    std::memcpy(out + w * 8, &word, 8);
+  }
+  const std::uint64_t last = word_at(piece.tile + words * 8, rest) ^ (folded(weyl) & piece.mask);
+  std::memcpy(out + words * 8, &last, rest);
+}
+
+/// Whether `got` is what make() would write, which is never written: reading is all that it costs.
+bool is_made_of(const Piece& piece, const std::byte* got) {
+  const std::size_t words = piece.bytes / 8, rest = piece.bytes % 8;
+  std::uint64_t weyl = piece.weyl, different = 0;
+  for (std::size_t w = 0; w < words; ++w, weyl += kWeyl) {
+    different |= word_at(piece.tile + w * 8) ^ (folded(weyl) & piece.mask) ^ word_at(got + w * 8);
+  }
+  const std::uint64_t last = word_at(piece.tile + words * 8, rest) ^ (folded(weyl) & piece.mask);
+  return different == 0 && std::memcmp(&last, got + words * 8, rest) == 0;
 }
 
 /// Standard normal enough for a payload: the sum of twelve uniforms, less six.
@@ -90,70 +124,52 @@ const PayloadSource::Tile& PayloadSource::tile(const PayloadShape& shape, std::u
   return *found;
 }
 
-void PayloadSource::fill_region(const Tile& tile, std::uint64_t seed, std::span<std::byte> region) const {
-  const std::uint64_t mask = noise_mask(tile.dtype);
-  const std::size_t row = tile.channels * dtype_bytes(tile.dtype);
-  std::size_t from = (mix64(seed) % (tile.bytes.size() / row)) * row;
-  std::uint64_t counter = seed;
-  for (std::size_t at = 0; at < region.size();) {
-    const std::size_t run = std::min(region.size() - at, tile.bytes.size() - from);
-    const std::byte* in = tile.bytes.data() + from;
-    std::byte* out = region.data() + at;
-    const std::size_t words = run / 8;
-    for (std::size_t w = 0; w < words; ++w) {
-      std::uint64_t word;
-      std::memcpy(&word, in + w * 8, 8);
-      word ^= noise(counter + w) & mask;
-      std::memcpy(out + w * 8, &word, 8);
+template <class Visit>
+bool PayloadSource::each_piece(const Key& key, std::uint32_t part, const PayloadShape& shape, Visit&& visit) const {
+  const std::size_t row = shape.channels * dtype_bytes(shape.dtype), region = shape.tokens * row;
+  const std::uint64_t mask = noise_mask(shape.dtype);
+  for (std::uint32_t index = 0; index < shape.layers * shape.planes; ++index) {
+    const Tile& from = tile(shape, index % shape.planes);
+    const std::uint64_t seed = region_seed(key, part, index);
+    std::size_t in_tile = (mix64(seed) % (from.bytes.size() / row)) * row;
+    std::uint64_t weyl = seed * kWeyl;
+    for (std::size_t at = 0; at < region;) {
+      const std::size_t bytes = std::min({region - at, from.bytes.size() - in_tile, kPieceBytes});
+      if (!visit(Piece{index * region + at, bytes, from.bytes.data() + in_tile, weyl, mask})) return false;
+      weyl += (bytes / 8 + 1) * kWeyl;
+      at += bytes;
+      in_tile = (in_tile + bytes) % from.bytes.size();
     }
-    if (const std::size_t rest = run % 8; rest != 0) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, in + words * 8, rest);
-      word ^= noise(counter + words) & mask;
-      std::memcpy(out + words * 8, &word, rest);
-    }
-    counter += words + 1;
-    at += run;
-    from = 0;
   }
+  return true;
 }
 
 void PayloadSource::fill(const Key& key, std::uint32_t part, const PayloadShape& shape,
                          std::span<std::byte> payload) const {
   assert(payload.size() == shape.bytes().count());
-  const std::size_t region = shape.tokens * shape.channels * dtype_bytes(shape.dtype);
-  for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
-    for (std::uint32_t plane = 0; plane < shape.planes; ++plane) {
-      const std::uint64_t index = std::uint64_t{layer} * shape.planes + plane;
-      fill_region(tile(shape, plane), region_seed(key, part, index), payload.subspan(index * region, region));
-    }
-  }
+  each_piece(key, part, shape, [payload](const Piece& piece) {
+    make(piece, payload.data() + piece.at);
+    return true;
+  });
 }
 
 bool PayloadSource::verify(const Key& key, std::uint32_t part, const PayloadShape& shape,
                            std::span<const std::byte> payload, const Tolerance& tolerance,
                            std::vector<std::byte>& scratch) const {
   if (payload.size() != shape.bytes().count()) return false;
-  const bool exact = tolerance.exact();
-  const std::size_t region = shape.tokens * shape.channels * dtype_bytes(shape.dtype);
-  const std::size_t element = dtype_bytes(shape.dtype);
-  scratch.resize(region);
-  for (std::uint32_t layer = 0; layer < shape.layers; ++layer) {
-    for (std::uint32_t plane = 0; plane < shape.planes; ++plane) {
-      const std::uint64_t index = std::uint64_t{layer} * shape.planes + plane;
-      fill_region(tile(shape, plane), region_seed(key, part, index), scratch);
-      const std::byte* got = payload.data() + index * region;
-      if (exact) {
-        if (std::memcmp(got, scratch.data(), region) != 0) return false;
-        continue;
-      }
-      for (std::size_t at = 0; at < region; at += element) {
-        if (!tolerance.accepts(load_element(shape.dtype, &scratch[at]), load_element(shape.dtype, got + at)))
-          return false;
-      }
-    }
+  if (tolerance.exact()) {
+    return each_piece(key, part, shape,
+                      [payload](const Piece& piece) { return is_made_of(piece, payload.data() + piece.at); });
   }
-  return true;
+  scratch.resize(kPieceBytes);
+  return each_piece(key, part, shape, [&](const Piece& piece) {
+    make(piece, scratch.data());
+    for (std::size_t at = 0; at < piece.bytes; at += dtype_bytes(shape.dtype)) {
+      const float want = load_element(shape.dtype, &scratch[at]);
+      if (!tolerance.accepts(want, load_element(shape.dtype, &payload[piece.at + at]))) return false;
+    }
+    return true;
+  });
 }
 
 }  // namespace kv

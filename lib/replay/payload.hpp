@@ -35,7 +35,9 @@ class PayloadSource {
   };
   const Tile& tile(const PayloadShape& shape, std::uint32_t plane) const;
   void add_tile(const PayloadShape& shape, bool keys);
-  void fill_region(const Tile& tile, std::uint64_t seed, std::span<std::byte> region) const;
+  /// Calls visit(piece) for all bytes of the payload in order, until it returns false.
+  template <class Visit>
+  bool each_piece(const Key& key, std::uint32_t part, const PayloadShape& shape, Visit&& visit) const;
 
   std::vector<Tile> tiles_;
 };

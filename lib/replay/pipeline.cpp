@@ -9,7 +9,6 @@
 namespace kv {
 namespace {
 
-constexpr std::size_t kMaxExamples = 8;
 constexpr std::chrono::hours kNever{24 * 365};
 
 using SteadyClock = std::chrono::steady_clock;
@@ -42,12 +41,13 @@ Slots make_slots(const ReplayPlan& plan, const Codec& codec) {
 }  // namespace
 
 Pipeline::Pipeline(const ReplayPlan& plan, const Backend& backend, Session& session, std::unique_ptr<Codec> codec,
-                   const PayloadSource& payloads)
+                   const PayloadSource& payloads, std::uint64_t space)
     : plan_(plan),
       backend_(backend),
       session_(session),
       codec_(std::move(codec)),
       payloads_(payloads),
+      space_(space),
       on_device_(backend.capabilities().device_memory),
       slots_(make_slots(plan, *codec_)) {}
 
@@ -66,6 +66,7 @@ void Pipeline::serve(std::size_t index, std::uint32_t engine_blocks, bool record
   spent_.fill(Duration(0));
   happened_.fill(false);
   delta_ = {};
+  stopped_ = false;
   look_up();
   hit_end_ = engine_blocks;
   if (lease_.leading > engine_blocks) fetch(engine_blocks, lease_.leading, stop);
@@ -73,7 +74,11 @@ void Pipeline::serve(std::size_t index, std::uint32_t engine_blocks, bool record
   const TimePoint stored = SteadyClock::now();
   session_.finish(lease_);
   spent(Phase::transfer_out) += SteadyClock::now() - stored;
-  if (record_it) record(engine_blocks);
+  if (record_it && !stopped_) {
+    record(engine_blocks);
+  } else {
+    record_trouble();
+  }
 }
 
 void Pipeline::look_up() {
@@ -81,7 +86,7 @@ void Pipeline::look_up() {
   for (std::size_t i = 0; i < request_.blocks.size(); ++i) {
     std::size_t bytes = 0;
     for (const KvPart& part : plan_.geometry->parts()) bytes += codec_->bound(part.shape(before(i), in_block(i)));
-    refs_.push_back({{plan_.geometry->fingerprint(), plan_.workload->id(request_.blocks[i])}, bytes});
+    refs_.push_back({{space_, plan_.workload->id(request_.blocks[i])}, bytes});
   }
   const TimePoint start = SteadyClock::now();
   const auto found = session_.acquire(refs_, lease_);
@@ -91,7 +96,7 @@ void Pipeline::look_up() {
   lookup_failed_ = !found.has_value();
   if (lookup_failed_ && found.error().code != Code::interrupted) {
     ++delta_.failed_ops;
-    if (examples_.size() < kMaxExamples) examples_.push_back("lookup failed: " + found.error().message);
+    if (examples_.size() < kMaxErrorExamples) examples_.push_back("lookup failed: " + found.error().message);
   }
 }
 
@@ -108,10 +113,10 @@ void Pipeline::fetch(std::size_t from, std::size_t to, const std::atomic<bool>& 
   }
   hit_end_ = to;
   const std::span<const Item> all = items_;
-  for (std::size_t at = 0; at < all.size() && !stop; at += slots_.count()) {
+  for (std::size_t at = 0; at < all.size() && !stopped(stop); at += slots_.count()) {
     if (!fetch_window(all.subspan(at, std::min(slots_.count(), all.size() - at)))) break;
   }
-  if (stop) hit_end_ = from;
+  if (stopped_) return;
   const bool resumable_anywhere = std::none_of(parts.begin(), parts.end(), [](const KvPart& p) { return p.tail(); });
   if (hit_end_ < to && !resumable_anywhere) hit_end_ = from;
   if (on_device_ || hit_end_ == from) return;
@@ -186,9 +191,9 @@ std::string Pipeline::decode(const Item& want, std::span<const std::byte, ValueH
   if (header->space != key.space || header->block != key.block || header->part != want.part) {
     return "it is the value of another key";
   }
-  if (header->codec != plan_.codec.row->number || header->payload_bytes != payload.size() ||
-      header->body_bytes != body.size()) {
-    return "codec or sizes in its header are not those of this run";
+  if (header->codec != plan_.codec.row->number || header->dtype != static_cast<std::uint8_t>(want.shape.dtype) ||
+      header->payload_bytes != payload.size() || header->body_bytes != body.size()) {
+    return "codec, dtype or sizes in its header are not those of this run";
   }
   if (header->body_xxh3 != body_checksum(body)) return "its bytes do not match their checksum";
   if (body.data() == payload.data()) return {};
@@ -199,10 +204,11 @@ std::string Pipeline::decode(const Item& want, std::span<const std::byte, ValueH
 void Pipeline::store(const std::atomic<bool>& stop) {
   missing_.assign(request_.blocks.size(), 0);
   accepted_.assign(request_.blocks.size(), false);
-  if (lookup_failed_ || stop) return;
+  if (lookup_failed_ || stopped(stop)) return;
   const TimePoint start = SteadyClock::now();
   session_.admit(lease_, accepted_);
   spent(Phase::transfer_out) += SteadyClock::now() - start;
+  happened(Phase::transfer_out);
   items_.clear();
   for (std::size_t block = 0; block < accepted_.size(); ++block) {
     if (!accepted_[block]) continue;
@@ -210,7 +216,7 @@ void Pipeline::store(const std::atomic<bool>& stop) {
     missing_[block] = static_cast<std::uint32_t>(plan_.geometry->parts().size());
   }
   const std::span<const Item> all = items_;
-  for (std::size_t at = 0; at < all.size() && !stop; at += slots_.count()) {
+  for (std::size_t at = 0; at < all.size() && !stopped(stop); at += slots_.count()) {
     store_window(all.subspan(at, std::min(slots_.count(), all.size() - at)));
   }
   if (on_device_ || items_.empty()) return;
@@ -268,7 +274,7 @@ void Pipeline::encode(const Item& value, std::size_t slot) {
 }
 
 void Pipeline::example(const Item& of, std::string_view what) {
-  if (examples_.size() >= kMaxExamples) return;
+  if (examples_.size() >= kMaxErrorExamples) return;
   examples_.push_back(fmt::format("{}: {}", backend_.key_text(lease_.blocks[of.block].key, of.part), what));
 }
 

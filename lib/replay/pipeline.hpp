@@ -15,13 +15,15 @@ namespace kv {
 /// payloads, never a whole request. Making payloads and verifying fetched bytes happens off the clock.
 class Pipeline {
  public:
+  /// `space`: of the keys of this repetition.
   Pipeline(const ReplayPlan& plan, const Backend& backend, Session& session, std::unique_ptr<Codec> codec,
-           const PayloadSource& payloads);
+           const PayloadSource& payloads, std::uint64_t space);
 
   /// What one worker's windows take.
   static std::size_t memory_bytes(const ReplayPlan& plan, const Codec& codec);
 
-  /// Serves request `index`; `engine_blocks` of it are in the engine's own cache. Counted if `record`.
+  /// Serves request `index`; `engine_blocks` of it are in the engine's own cache. Counted if `record`, unless `stop`
+  /// came before it was whole. Operations and what went wrong with them are counted in any case.
   void serve(std::size_t index, std::uint32_t engine_blocks, bool record, const std::atomic<bool>& stop);
 
   const Repetition& recorded() const { return recorded_; }
@@ -51,8 +53,11 @@ class Pipeline {
   void encode(const Item& value, std::size_t slot);
   void move(Phase phase);
   void example(const Item& of, std::string_view what);
+  bool stopped(const std::atomic<bool>& stop) { return stopped_ = stopped_ || stop; }
   void record(std::uint32_t engine_blocks);
+  void record_trouble();
   void count_blocks(std::uint32_t engine_blocks);
+  void count_unstored(std::size_t block, std::uint64_t bytes);
   void record_times(Tokens cached, Tokens engine_cached);
   void happened(Phase phase) { happened_[static_cast<std::size_t>(phase)] = true; }
   Duration& spent(Phase phase) { return spent_[static_cast<std::size_t>(phase)]; }
@@ -62,6 +67,7 @@ class Pipeline {
   Session& session_;
   std::unique_ptr<Codec> codec_;
   const PayloadSource& payloads_;
+  const std::uint64_t space_;
   const bool on_device_;
   Slots slots_;
 
@@ -70,6 +76,7 @@ class Pipeline {
   std::vector<BlockRef> refs_;
   Lease lease_;
   bool lookup_failed_ = false;
+  bool stopped_ = false;     // before it was whole
   std::size_t hit_end_ = 0;  // blocks [engine, hit_end_) were fetched
   std::vector<bool> accepted_;
   std::vector<std::uint32_t> missing_;  // per block: accepted values that did not arrive

@@ -32,11 +32,31 @@ void Pipeline::count_blocks(std::uint32_t engine_blocks) {
     } else if (accepted_[i] && missing_[i] == 0) {
       delta_.stored_bytes += bytes;
     } else {
-      delta_.unstored_bytes += bytes;
+      count_unstored(i, bytes);
     }
   }
   delta_.fetched_bytes = fetched_parts;
   delta_.unneeded_bytes = hit_payload - fetched_parts;
+}
+
+void Pipeline::count_unstored(std::size_t block, std::uint64_t bytes) {
+  delta_.unstored_bytes += bytes;
+  if (lease_.present[block]) {
+    delta_.unstored_present_bytes += bytes;
+  } else if (lookup_failed_ || accepted_[block]) {
+    delta_.unstored_failed_bytes += bytes;
+  } else {
+    delta_.unstored_refused_bytes += bytes;
+  }
+}
+
+/// A request that is not measured: warm-up, or stopped before it was whole.
+void Pipeline::record_trouble() {
+  Counts trouble;
+  trouble.ops = delta_.ops;
+  trouble.failed_ops = delta_.failed_ops;
+  trouble.corrupt_values = delta_.corrupt_values;
+  recorded_.counts.add(trouble);
 }
 
 void Pipeline::record(std::uint32_t engine_blocks) {
@@ -75,7 +95,11 @@ void Pipeline::record_times(Tokens cached, Tokens engine_cached) {
   const double ratio = seconds(baseline) / seconds(std::max(ttft, Duration(1)));
   recorded_.speedup_millionths.record(static_cast<std::uint64_t>(ratio * 1e6));
   recorded_.log_speedup_sum += std::log(ratio);
-  if (seconds(ttft) > seconds(baseline) * (1 + kSlowerBy)) ++delta_.slower_requests;
+  if (seconds(ttft) > seconds(baseline) * (1 + kSlowerBy)) {
+    delta_.slower_requests = 1;
+    delta_.slower_without_hit = delta_.block_hits == 0;
+    delta_.slower_most_token_hits = delta_.token_hits;
+  }
 
   const Duration measured_store = spent(Phase::encode) + spent(Phase::transfer_out);
   if (!items_.empty() && std::count(accepted_.begin(), accepted_.end(), true) != 0) {
@@ -86,7 +110,7 @@ void Pipeline::record_times(Tokens cached, Tokens engine_cached) {
   }
   recorded_.fetch_s += seconds(transfer);
   recorded_.store_s += seconds(measured_store);
-  recorded_.busy_s += seconds(spent(Phase::lookup) + transfer + measured_store);
+  recorded_.busy_s += seconds(ttft + measured_store + spent(Phase::download));
 }
 
 }  // namespace kv

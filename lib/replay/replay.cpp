@@ -1,9 +1,12 @@
 #include "replay/replay.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <thread>
 
 #include "backend/registry.hpp"
+#include "base/random.hpp"
 #include "replay/engine_cache.hpp"
 #include "replay/memory_fit.hpp"
 #include "replay/pipeline.hpp"
@@ -16,14 +19,19 @@ struct Worker {
   std::unique_ptr<Pipeline> pipeline;
 };
 
-/// Everything that stays the same over the repetitions of one replay.
+/// Everything that one replay's repetitions have in common.
 struct Run {
   Backend& backend;
   const ReplayPlan& plan;
   ReplayControl& control;
   PayloadSource payloads;
   std::vector<std::uint32_t> engine;
+  std::uint64_t space;  // of the keys; a new one where the last could not be emptied, so that no leftover is a hit
 };
+
+void keep_example(RunResult& result, const std::string& example) {
+  if (result.error_examples.size() < kMaxErrorExamples) result.error_examples.push_back(example);
+}
 
 Result<std::vector<Worker>> open_workers(Run& run) {
   std::vector<Worker> workers(run.plan.workers);
@@ -34,7 +42,7 @@ Result<std::vector<Worker>> open_workers(Run& run) {
     if (!codec) return error(codec);
     worker.session = std::move(*session);
     worker.pipeline =
-        std::make_unique<Pipeline>(run.plan, run.backend, *worker.session, std::move(*codec), run.payloads);
+        std::make_unique<Pipeline>(run.plan, run.backend, *worker.session, std::move(*codec), run.payloads, run.space);
   }
   return workers;
 }
@@ -75,7 +83,7 @@ Result<Repetition> repeat_once(Run& run, RunResult& result) {
   out.wall_s = seconds(std::chrono::steady_clock::now() - start);
   for (const Worker& worker : *workers) {
     out.merge(worker.pipeline->recorded());
-    for (const std::string& example : worker.pipeline->error_examples()) result.error_examples.push_back(example);
+    for (const std::string& example : worker.pipeline->error_examples()) keep_example(result, example);
   }
   const auto after = run.backend.stats();
   if (before && after) {
@@ -86,6 +94,44 @@ Result<Repetition> repeat_once(Run& run, RunResult& result) {
   }
   out.interrupted = run.control.stop;
   return out;
+}
+
+/// A server that was started for this run takes what is left in it along.
+void clear_at_last(Run& run, RunResult& result) {
+  const auto cleared = run.backend.clear();
+  if (cleared || result.server.spawned) return;
+  result.warnings.push_back(
+      fmt::format("keys of this run (name space {}) could not be removed and stay until their time to live ends: {}; "
+                  "to be rid of them now, delete them by hand",
+                  run.plan.name_space, cleared.error().message));
+}
+
+/// All repetitions; fails only if not even the first could begin.
+Result<void> repeat(Run& run, RunResult& result) {
+  bool clean = true;
+  for (std::uint32_t r = 0; r < run.plan.repetitions && !run.control.stop; ++r) {
+    auto repetition = repeat_once(run, result);
+    if (!repetition) {
+      if (r == 0) return error(repetition);
+      // What was measured before the backend went away is kept, and the loss is counted.
+      Counts& last = result.repetitions.back().counts;
+      ++last.ops;
+      ++last.failed_ops;
+      result.warnings.push_back(fmt::format("repetition {} could not begin: {}", r + 1, repetition.error().message));
+      keep_example(result, "repetition not begun: " + repetition.error().message);
+      break;
+    }
+    result.repetitions.push_back(std::move(*repetition));
+    const auto cleared = run.backend.clear();
+    clean = cleared.has_value();
+    if (clean || r + 1 == run.plan.repetitions) continue;
+    run.space = mix64(run.space, r);
+    result.warnings.push_back(
+        fmt::format("what repetition {} stored could not be removed and takes room from the next: {}", r + 1,
+                    cleared.error().message));
+  }
+  if (!clean) clear_at_last(run, result);  // once more: the server may be back by now
+  return {};
 }
 
 Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
@@ -130,7 +176,8 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   std::vector<PayloadShape> shapes;
   for (const KvPart& part : plan.geometry->parts()) shapes.push_back(part.per_token);
   const Blocks engine = backend.capabilities().device_memory ? Blocks(0) : plan.engine_cache;
-  Run run{backend, plan, control, PayloadSource(shapes), engine_hits(*plan.workload, engine)};
+  Run run{
+      backend, plan, control, PayloadSource(shapes), engine_hits(*plan.workload, engine), plan.geometry->fingerprint()};
 
   RunResult result;
   result.codec = plan.codec.text;
@@ -142,22 +189,7 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   result.prefill_provenance = provenance_name(plan.prefill->provenance());
   result.prefill_device = plan.prefill->device();
   result.upload_provenance = result.capabilities.device_memory ? "none" : "modelled";
-  for (std::uint32_t r = 0; r < plan.repetitions && !control.stop; ++r) {
-    auto repetition = repeat_once(run, result);
-    if (!repetition) {
-      if (result.repetitions.empty()) return error(repetition);
-      // What was measured before the backend went away is kept, and the loss is counted.
-      Counts& last = result.repetitions.back().counts;
-      ++last.ops;
-      ++last.failed_ops;
-      result.error_examples.push_back("repetition not begun: " + repetition.error().message);
-      break;
-    }
-    result.repetitions.push_back(std::move(*repetition));
-    if (const auto cleared = backend.clear(); !cleared) {
-      result.warnings.push_back("what this run stored could not be removed: " + cleared.error().message);
-    }
-  }
+  if (auto done = repeat(run, result); !done) return error(done);
   return result;
 }
 

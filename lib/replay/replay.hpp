@@ -21,7 +21,7 @@ struct ReplayPlan {
   CodecSpec codec;
   Blocks engine_cache;        ///< 0: off
   std::uint32_t workers = 1;  ///< closed loop: each serves one request after the other
-  std::uint64_t warmup = 0;   ///< leading requests that are served but not counted
+  std::uint64_t warmup = 0;   ///< leading requests that are served but not measured; their errors count
   std::uint32_t repetitions = 1;
   std::optional<std::uint64_t> limit;  ///< stop after this many requests
   bool verify = true;
@@ -39,9 +39,10 @@ struct ReplayControl {
 Result<Duration> harness_overhead(const ReplayPlan& plan, std::uint64_t requests);
 
 /// Starts `backend` and replays the workload against it, `repetitions` times, each on an empty name space, which is
-/// cleared again at the end. Blocks until done or stopped; a stopped replay returns what it has, flagged. Failed
-/// operations are counted, not returned: an Error means that nothing could be measured. Fills everything of the
-/// RunResult but the spec's text and the labels that only the caller knows.
+/// cleared again at the end; where it cannot be, the next repetition uses other keys, so that no leftover is a hit.
+/// Blocks until done or stopped; a stopped replay returns what it has, flagged, without the requests that were under
+/// way. Failed operations are counted, not returned: an Error means that nothing could be measured. Fills everything of
+/// the RunResult but the spec's text and the labels that only the caller knows.
 Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl& control);
 
 }  // namespace kv

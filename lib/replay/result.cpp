@@ -1,5 +1,7 @@
 #include "replay/result.hpp"
 
+#include <algorithm>
+
 namespace kv {
 
 std::string_view phase_name(Phase phase) {
@@ -39,6 +41,9 @@ void Counts::add(const Counts& o) {
                                                &Counts::fetched_bytes,
                                                &Counts::stored_bytes,
                                                &Counts::unstored_bytes,
+                                               &Counts::unstored_refused_bytes,
+                                               &Counts::unstored_present_bytes,
+                                               &Counts::unstored_failed_bytes,
                                                &Counts::engine_bytes,
                                                &Counts::unneeded_bytes,
                                                &Counts::stored_value_bytes,
@@ -48,8 +53,10 @@ void Counts::add(const Counts& o) {
                                                &Counts::ops,
                                                &Counts::corrupt_values,
                                                &Counts::verified_bytes,
-                                               &Counts::slower_requests};
+                                               &Counts::slower_requests,
+                                               &Counts::slower_without_hit};
   for (const auto member : summed) this->*member += o.*member;
+  slower_most_token_hits = std::max(slower_most_token_hits, o.slower_most_token_hits);
 }
 
 void Repetition::merge(const Repetition& o) {

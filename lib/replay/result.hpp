@@ -15,22 +15,29 @@ inline constexpr std::size_t kPhases = 9;
 std::string_view phase_name(Phase phase);
 
 /// Exact counts of one repetition. block_refs = hits + everything else, and for bytes:
-/// fetched + engine + unneeded + stored + unstored = payload bytes of all measured requests.
+/// fetched + engine + unneeded + stored + unstored = payload bytes of all measured requests, and
+/// unstored = refused + present + failed. Of requests that are not measured (warm-up, or stopped by the user before
+/// they were whole) ops, failed_ops and corrupt_values are counted and nothing else.
 struct Counts {
   std::uint64_t requests = 0, block_hits = 0, block_refs = 0, token_hits = 0, input_tokens = 0, requests_with_hit = 0;
-  std::uint64_t insertions = 0;
-  std::optional<std::uint64_t> evictions;
+  std::optional<std::uint64_t> insertions, evictions;  ///< none: the backend does not tell
   std::uint64_t engine_block_hits = 0, engine_token_hits = 0, engine_requests_with_hit = 0;
   std::uint64_t fetched_bytes = 0, stored_bytes = 0, unstored_bytes = 0;
-  std::uint64_t engine_bytes = 0;        ///< in the backend, but not fetched: the engine's own cache had it
-  std::uint64_t unneeded_bytes = 0;      ///< windows and states inside a hit, of which only the last is fetched
-  std::uint64_t stored_value_bytes = 0;  ///< what the stored payloads weigh encoded, headers included
-  std::uint64_t uploaded_bytes = 0;      ///< over all ranks
-  std::uint64_t wire_in_bytes = 0, wire_out_bytes = 0;
+  std::uint64_t unstored_refused_bytes = 0;  ///< not accepted: no room, or another request was storing it just then
+  std::uint64_t unstored_present_bytes = 0;  ///< stored before, but not served: behind a gap or a failed fetch
+  std::uint64_t unstored_failed_bytes = 0;   ///< the lookup or the store failed
+  std::uint64_t engine_bytes = 0;            ///< in the backend, but not fetched: the engine's own cache had it
+  std::uint64_t unneeded_bytes = 0;          ///< windows and states inside a hit, of which only the last is fetched
+  std::uint64_t stored_value_bytes = 0;      ///< what the stored payloads weigh encoded, headers included
+  std::uint64_t uploaded_bytes = 0;          ///< over all ranks
+  std::optional<std::uint64_t> wire_in_bytes, wire_out_bytes;
   std::uint64_t failed_requests = 0, failed_ops = 0, ops = 0, corrupt_values = 0, verified_bytes = 0;
-  std::uint64_t slower_requests = 0;  ///< TTFT more than 0.1 % above the baseline
+  std::uint64_t slower_requests = 0;         ///< TTFT more than 0.1 % above the baseline
+  std::uint64_t slower_without_hit = 0;      ///< of them: the backend served nothing
+  std::uint64_t slower_most_token_hits = 0;  ///< a maximum: tokens that the backend served to one of them
 
-  /// Sums what workers count; insertions, evictions and wire bytes are the backend's and stay as they are.
+  /// Sums what workers count (takes the larger of maxima); insertions, evictions and wire bytes are the backend's and
+  /// stay as they are.
   void add(const Counts& other);
 };
 
@@ -41,15 +48,17 @@ struct Repetition {
   Histogram speedup_millionths;  ///< per request: baseline / with cache x 10^6
   double log_speedup_sum = 0;
   std::array<Histogram, kPhases> phases;
-  double busy_s = 0;   ///< on-clock time summed over workers (modelled phases not included)
-  double store_s = 0;  ///< of it: download, encode, transfer_out
-  double fetch_s = 0;  ///< transfer_in + decode
-  double wall_s = 0;   ///< elapsed, off-clock work included
+  double busy_s = 0;   ///< all phases, modelled ones included, summed over workers: TTFT + storing
+  double store_s = 0;  ///< of it: encode + transfer_out
+  double fetch_s = 0;  ///< of it: transfer_in + decode
+  double wall_s = 0;   ///< elapsed: off-clock work included, modelled phases not
   bool interrupted = false;
 
   /// Adds another worker's share of the same repetition; wall_s and the backend's counts are not summed.
   void merge(const Repetition& other);
 };
+
+inline constexpr std::size_t kMaxErrorExamples = 8;
 
 /// One row of `.runs[]`.
 struct RunResult {
@@ -62,7 +71,7 @@ struct RunResult {
   std::string prefill_provenance, prefill_device, upload_provenance;
   std::vector<Repetition> repetitions;
   std::optional<double> harness_overhead_ns_per_request;  ///< measured with null: in this same run
-  std::vector<std::string> error_examples;                ///< the first few, keys named
+  std::vector<std::string> error_examples;                ///< at most kMaxErrorExamples, keys named
   std::vector<std::string> warnings;
   std::optional<std::string> skipped;  ///< why this row could not run at all (the others go on)
 };

@@ -13,6 +13,7 @@ Figures figures_of(const RunResult& run) {
   figures.measured = true;
   for (const Repetition& repetition : run.repetitions) {
     figures.merged.merge(repetition);
+    figures.merged.wall_s += repetition.wall_s;
   }
   figures.counts = run.repetitions.front().counts;
   for (auto member : {&Counts::failed_requests, &Counts::failed_ops, &Counts::ops, &Counts::corrupt_values}) {

@@ -13,32 +13,62 @@ bool same_hits(const Counts& a, const Counts& b) {
          a.requests_with_hit == b.requests_with_hit && a.engine_block_hits == b.engine_block_hits;
 }
 
-/// What the reader must know before believing the row.
-std::vector<std::string> run_warnings(const RunResult& run) {
+/// A time of one repetition that is to be about the same in all of them; 0: not to be compared.
+struct Compared {
+  std::string_view name;
+  double (*ns_per_request)(const Repetition&);
+};
+
+/// What was measured is compared on its own: beside a modelled prefill of a second it would not be seen in TTFT.
+double per_request(const Repetition& r, double measured_s) {
+  constexpr double kTooShortToTell = 0.01;
+  return measured_s < kTooShortToTell || r.ttft.count() == 0 ? 0
+                                                             : measured_s * 1e9 / static_cast<double>(r.ttft.count());
+}
+constexpr Compared kCompared[] = {
+    {"mean TTFT", [](const Repetition& r) { return r.ttft.mean(); }},
+    {"fetching per request", [](const Repetition& r) { return per_request(r, r.fetch_s); }},
+    {"storing per request", [](const Repetition& r) { return per_request(r, r.store_s); }},
+};
+
+void warn_of_disagreement(std::span<const Repetition* const> whole, std::vector<std::string>& warnings) {
   constexpr double kTolerated = 1.1;
+  for (const Compared& time : kCompared) {
+    double least = 0, most = 0;
+    for (const Repetition* repetition : whole) {
+      const double value = time.ns_per_request(*repetition);
+      least = repetition == whole.front() ? value : std::min(least, value);
+      most = std::max(most, value);
+    }
+    if (least <= 0 || most <= kTolerated * least) continue;
+    warnings.push_back(fmt::format("repetitions disagree: {} from {} to {}", time.name,
+                                   figure_text(least, Unit::nanoseconds), figure_text(most, Unit::nanoseconds)));
+  }
+}
+
+/// What the reader must know before believing the row.
+std::vector<std::string> run_warnings(const RunResult& run, const Machine& machine) {
   std::vector<std::string> warnings = run.warnings;
   if (run.skipped) return warnings;
   if (run.scaled) {
     warnings.emplace_back("payloads are scaled down: hits and counts hold, times are not TTFT and are not judged");
   }
-  const Repetition* first = nullptr;
-  double least = 0, most = 0;
-  bool hits_differ = false;
-  for (const Repetition& repetition : run.repetitions) {
-    if (repetition.interrupted) continue;
-    const double mean = repetition.ttft.mean();
-    if (first == nullptr) first = &repetition, least = most = mean;
-    hits_differ = hits_differ || !same_hits(first->counts, repetition.counts);
-    least = std::min(least, mean), most = std::max(most, mean);
+  if (machine.cores != 0 && run.workers > machine.cores) {
+    warnings.push_back(
+        fmt::format("{} workers share {} cores: each waits while others make and verify payloads, which lengthens what "
+                    "it measures; for times use --mode closed:{} or less",
+                    run.workers, machine.cores, machine.cores));
   }
-  if (hits_differ) {
+  std::vector<const Repetition*> whole;
+  for (const Repetition& repetition : run.repetitions) {
+    if (!repetition.interrupted) whole.push_back(&repetition);
+  }
+  const auto differs = [&whole](const Repetition* r) { return !same_hits(whole.front()->counts, r->counts); };
+  if (std::any_of(whole.begin(), whole.end(), differs)) {
     warnings.emplace_back(
         "repetitions differ in their hits: the counts shown are those of the first; see repetitions[]");
   }
-  if (!run.scaled && least > 0 && most > kTolerated * least) {
-    warnings.push_back(fmt::format("repetitions disagree: mean TTFT from {} to {}",
-                                   figure_text(least, Unit::nanoseconds), figure_text(most, Unit::nanoseconds)));
-  }
+  if (!run.scaled) warn_of_disagreement(whole, warnings);
   return warnings;
 }
 
@@ -50,11 +80,11 @@ Json repetition_row(const Figures& figures) {
   return row;
 }
 
-Json run_row(const RunResult& run) {
+Json run_row(const RunResult& run, const Machine& machine) {
   Json row = Json::object();
   const Figures figures = figures_of(run);
   for (const Field& field : fields()) put(row, field.path, field.get(figures));
-  row["warnings"] = run_warnings(run);
+  row["warnings"] = run_warnings(run, machine);
   row["repetitions"] = Json::array();
   for (std::size_t r = 0; figures.measured && r < run.repetitions.size(); ++r) {
     row["repetitions"].push_back(repetition_row(figures_of(run, r)));
@@ -75,7 +105,7 @@ Json make_report(const ReportContext& context, std::span<const RunResult> runs) 
   }
   report["warnings"] = warnings;
   report["runs"] = Json::array();
-  for (const RunResult& run : runs) report["runs"].push_back(run_row(run));
+  for (const RunResult& run : runs) report["runs"].push_back(run_row(run, context.machine));
   return report;
 }
 

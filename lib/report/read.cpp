@@ -146,23 +146,7 @@ Result<void> check_types(const Json& report, const std::string& name) {
   return {};
 }
 
-}  // namespace
-
-Result<Json> read_report_text(std::string_view text, const std::string& name) {
-  if (text.size() > kMostBytes) {
-    return error(Code::bad_input,
-                 fmt::format("{}: larger than {}, more than any report", name, format_bytes(Bytes(kMostBytes))),
-                 kHowToMake);
-  }
-  if (auto checked = check_size(text, name); !checked) return error(checked);
-  Result<Json> report = parse(text, name);
-  if (!report) return report;
-  if (auto checked = check_schema(*report, name); !checked) return error(checked);
-  if (auto checked = check_types(*report, name); !checked) return error(checked);
-  return report;
-}
-
-Result<Json> read_report(const std::string& path) {
+Result<std::string> read_file(const std::string& path) {
   const auto unreadable = [&path](int reason) {
     return error(Code::bad_input, fmt::format("{}: cannot be read: {}", path, std::strerror(reason)),
                  "check the name and its permissions");
@@ -180,7 +164,51 @@ Result<Json> read_report(const std::string& path) {
     text.resize(had + static_cast<std::size_t>(in.gcount()));
   }
   if (in.bad() || (text.empty() && errno != 0)) return unreadable(errno == 0 ? EIO : errno);
-  return read_report_text(text, path);
+  return text;
+}
+
+}  // namespace
+
+Result<std::vector<Json>> read_reports_text(std::string_view text, const std::string& name) {
+  if (text.size() > kMostBytes) {
+    return error(Code::bad_input,
+                 fmt::format("{}: larger than {}, more than any report", name, format_bytes(Bytes(kMostBytes))),
+                 kHowToMake);
+  }
+  if (auto checked = check_size(text, name); !checked) return error(checked);
+  Result<Json> read = parse(text, name);
+  if (!read) return error(read);
+  const bool list = read->is_array() && !read->empty();
+  std::vector<Json> reports;
+  if (list) {
+    for (Json& report : *read) reports.push_back(std::move(report));
+  } else {
+    reports.push_back(std::move(*read));
+  }
+  for (std::size_t r = 0; r < reports.size(); ++r) {
+    const std::string where = list ? fmt::format("{}[{}]", name, r) : name;
+    if (auto checked = check_schema(reports[r], where); !checked) return error(checked);
+    if (auto checked = check_types(reports[r], where); !checked) return error(checked);
+  }
+  return reports;
+}
+
+Result<Json> read_report_text(std::string_view text, const std::string& name) {
+  auto reports = read_reports_text(text, name);
+  if (!reports) return error(reports);
+  if (reports->size() == 1) return std::move(reports->front());
+  return error(Code::bad_input, fmt::format("{}: holds {} reports where one is wanted", name, reports->size()),
+               fmt::format("take one out, as with: jq '.[0]' {}", name));
+}
+
+Result<std::vector<Json>> read_reports(const std::string& path) {
+  const auto text = read_file(path);
+  return text ? read_reports_text(*text, path) : error(text);
+}
+
+Result<Json> read_report(const std::string& path) {
+  const auto text = read_file(path);
+  return text ? read_report_text(*text, path) : error(text);
 }
 
 }  // namespace kv

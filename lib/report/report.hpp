@@ -41,13 +41,16 @@ struct Style {
 };
 /// Renders a document that make_report made or read_report read; ends with a newline.
 std::string render(const Json& report, Format format, const Style& style = {});
-/// Two or three sentences in plain words: what the cache saved over the engine's own, what it cost, which requests it
+/// A few sentences in plain words: what the cache saved over the engine's own, what it cost, which requests it
 /// made slower. Times of scaled runs are never judged.
 std::string verdict(const Json& report);
 
 /// Reads and checks a report file: bounded in size and depth, schema known. Errors name the file and the place.
 Result<Json> read_report(const std::string& path);
-/// The same for text that `name` stands for in messages.
+/// The same for a file that may also hold a list of reports, as `kvbench report A B --format json` writes it.
+Result<std::vector<Json>> read_reports(const std::string& path);
+/// The same two for text that `name` stands for in messages.
 Result<Json> read_report_text(std::string_view text, const std::string& name);
+Result<std::vector<Json>> read_reports_text(std::string_view text, const std::string& name);
 
 }  // namespace kv

@@ -100,26 +100,73 @@ std::string saving_sentence(const Judged& best, const std::string& name, std::si
   return fmt::format("No: {} does not help: {}, although it served {}.", even, change, served(best));
 }
 
+/// "1 request", "60 requests", "the requests" where the number is not known.
+std::string number_of_requests(std::optional<double> count) {
+  if (!count) return "the requests";
+  return figure_text(count, Unit::count) + (*count == 1 ? " request" : " requests");
+}
+
 std::string cost_sentence(const Json& run) {
   const double repetitions = static_cast<double>(list_at(run, "repetitions").size());
   std::string cost = fmt::format("It fetched {} and stored {}", text_of(run, "bytes.fetched_bytes", Unit::bytes),
                                  text_of(run, "bytes.stored_bytes", Unit::bytes));
   if (repetitions > 1) cost += " per repetition";
-  if (number_at(run, "bytes.unstored_bytes").value_or(0) > 0) {
-    cost += fmt::format(", left {} without room", text_of(run, "bytes.unstored_bytes", Unit::bytes));
+  if (number_at(run, "bytes.unstored_refused_bytes").value_or(0) > 0) {
+    const bool alone = number_at(run, "workers").value_or(1) <= 1;
+    cost += fmt::format(", had no room for {}{}", text_of(run, "bytes.unstored_refused_bytes", Unit::bytes),
+                        alone ? "" : " (or another request was storing it)");
+  }
+  if (number_at(run, "bytes.unstored_failed_bytes").value_or(0) > 0) {
+    cost += fmt::format(", failed to store {}", text_of(run, "bytes.unstored_failed_bytes", Unit::bytes));
   }
   if (const auto lag = number_at(run, "store_lag.mean_ns")) {
-    cost += fmt::format(", and storing took another {} per request behind its first token",
-                        figure_text(lag, Unit::nanoseconds));
+    cost += fmt::format(", and storing took another {} on average behind the first token of {} that stored",
+                        figure_text(lag, Unit::nanoseconds), number_of_requests(number_at(run, "store_lag.count")));
   }
   return cost + ".";
 }
 
-/// How many, and how much at worst: a lookup that finds nothing costs a microsecond, a useless fetch a second.
+/// Over all repetitions, as the times are.
+struct Slower {
+  double slower = 0, without_hit = 0, requests = 0, most_tokens = 0;
+  bool known = false;
+};
+
+Slower count_slower(const Json& run) {
+  Slower sum;
+  const auto add = [&sum](const Json& one) {
+    const auto slower = number_at(one, "speedup.slower_requests"), requests = number_at(one, "requests");
+    if (!slower || !requests) return false;
+    sum.slower += *slower;
+    sum.requests += *requests;
+    sum.without_hit += number_at(one, "speedup.slower_without_hit").value_or(0);
+    sum.most_tokens = std::max(sum.most_tokens, number_at(one, "speedup.slower_most_token_hits").value_or(0));
+    return true;
+  };
+  const Json& repetitions = list_at(run, "repetitions");
+  sum.known = !repetitions.empty() && std::all_of(repetitions.begin(), repetitions.end(), add);
+  return sum;
+}
+
+/// Which they were: those that found nothing, and those that found too little to be worth fetching.
+std::string kind_of_slower(const Slower& s) {
+  const std::string tokens = figure_text(s.most_tokens, Unit::count) + (s.most_tokens == 1 ? " token" : " tokens");
+  if (s.without_hit >= s.slower)
+    return s.slower == 1 ? "; it found nothing there" : "; all of them found nothing there";
+  if (s.without_hit > 0) {
+    return fmt::format("; {} of them found nothing there, the others at most {}",
+                       figure_text(s.without_hit, Unit::count), tokens);
+  }
+  return fmt::format("; {} served {}{} from there", s.slower == 1 ? "it was" : "they were",
+                     s.slower == 1 ? "" : "at most ", tokens);
+}
+
+/// How many, how much at worst and which: a lookup that finds nothing costs a microsecond, a useless fetch a second.
 std::string slower_sentence(const Json& run) {
-  const auto slower = number_at(run, "speedup.slower_requests"), requests = number_at(run, "requests");
-  if (!slower || !requests || *requests <= 0) return {};
-  if (*slower <= 0) return "It made no request slower.";
+  const Slower s = count_slower(run);
+  if (!s.known || s.requests <= 0) return {};
+  const bool repeated = list_at(run, "repetitions").size() > 1;
+  if (s.slower <= 0) return repeated ? "It made no request slower in any repetition." : "It made no request slower.";
   const double worst = number_at(run, "speedup.min").value_or(0);
   std::string by;
   if (worst > 0 && worst < 1) {
@@ -127,8 +174,9 @@ std::string slower_sentence(const Json& run) {
     by = longer < 0.01 ? ", each by less than 1%" : ", the worst by " + figure_text(longer, Unit::ratio);
     if (longer >= 1) by = fmt::format(", the worst took {} its time", figure_text(1 / worst, Unit::factor));
   }
-  return fmt::format("It made {} of {} requests ({}) slower{}.", figure_text(slower, Unit::count),
-                     figure_text(requests, Unit::count), figure_text(*slower / *requests, Unit::ratio), by);
+  return fmt::format("It made {} of {} requests ({}) slower{}{}{}.", figure_text(s.slower, Unit::count),
+                     figure_text(s.requests, Unit::count), figure_text(s.slower / s.requests, Unit::ratio),
+                     repeated ? " over all repetitions" : "", by, kind_of_slower(s));
 }
 
 /// Hits are all that a scaled run can say.

@@ -68,8 +68,15 @@ bool shown(const Json& runs, const Field& field) {
 
 struct PhaseShare {
   std::string name;
-  double total = 0;
+  double total = 0, count = 0;
 };
+
+/// Of all repetitions, the last of which may have been cut short: every request goes through one phase at least.
+double requests_in(std::span<const PhaseShare> phases) {
+  double most = 1;
+  for (const PhaseShare& phase : phases) most = std::max(most, phase.count);
+  return most;
+}
 
 std::string shares(const Json& run, std::span<const PhaseShare> phases, double requests) {
   double sum = 0;
@@ -83,11 +90,6 @@ std::string shares(const Json& run, std::span<const PhaseShare> phases, double r
                                 figure_text(phase.total / sum, Unit::ratio)));
   }
   return joined(parts, ", ");
-}
-
-double requests_in_all(const Json& run) {
-  const double repetitions = static_cast<double>(std::max<std::size_t>(1, list_at(run, "repetitions").size()));
-  return std::max(1.0, number_at(run, "requests").value_or(1)) * repetitions;
 }
 
 std::string model_line(const Json& report) {
@@ -169,9 +171,10 @@ std::vector<PhaseLines> phase_lines(const Json& report) {
     for (std::size_t p = 0; p < kPhases; ++p) {
       phases[p].name = phase_name(static_cast<Phase>(p));
       phases[p].total = number_at(run, "phases." + phases[p].name + ".total_ns").value_or(0);
+      phases[p].count = number_at(run, "phases." + phases[p].name + ".count").value_or(0);
     }
     const std::span<const PhaseShare> all(phases);
-    const double requests = requests_in_all(run);
+    const double requests = requests_in(all);
     PhaseLines line{
         joined({backend_name(run), text_at(run, "codec"), server_name(run), flag_at(run, "scaled") ? "scaled" : ""},
                ", "),

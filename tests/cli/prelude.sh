@@ -73,6 +73,18 @@ sys.exit(1 if errors else 0)
 PY
 }
 
+# peak_memory FILE COMMAND...: runs it, and writes its peak resident bytes, and those that the machine has, to FILE.
+peak_memory() {
+  python3 - "$@" <<'PY'
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[2:]).returncode
+machine = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal:")) * 1024
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+print(peak, machine, file=open(sys.argv[1], "w"))
+sys.exit(code)
+PY
+}
+
 # best_ms COMMAND...: the shortest of 20 runs, in milliseconds.
 best_ms() {
   python3 - "$@" <<'PY'

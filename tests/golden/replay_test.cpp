@@ -70,7 +70,7 @@ void check_rows(const char* policy) {
     const Counts c = run(g->workload, fmt::format("local:?capacity_blocks={}&policy={}", capacity, policy), 1).counts;
     CHECK(c.block_hits == row.at("block_hits"));
     CHECK(c.token_hits == row.at("token_hits"));
-    CHECK(c.insertions == row.at("insertions"));
+    CHECK(c.insertions == row.at("insertions").get<std::uint64_t>());
     CHECK(c.evictions == row.at("evictions").get<std::uint64_t>());
     check_conservation(g->workload, c);
     if (std::string(policy) == "lru") CHECK(c.unstored_bytes == 0);

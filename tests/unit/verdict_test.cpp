@@ -27,6 +27,8 @@ RunResult slower_by(std::int64_t slower_ms) {
     r.speedup_millionths.record(static_cast<std::uint64_t>(1000000 * baseline / (baseline + slower_ms)));
   }
   r.counts.slower_requests = slower_ms > 0 ? 4 : 0;
+  r.counts.slower_without_hit = slower_ms > 0 ? 1 : 0;
+  r.counts.slower_most_token_hits = slower_ms > 0 ? 160 : 0;
   return run;
 }
 
@@ -42,14 +44,16 @@ std::vector<std::string> lines_of(const std::string& text) {
 TEST_SUITE("verdict") {
   TEST_CASE("a gain: what was saved over the engine's own cache, what it cost, which requests paid") {
     RunResult run = test::a_run();
-    run.repetitions[0].counts.slower_requests = 1;
+    run.workers = 1;
+    run.repetitions[0].counts.slower_requests = run.repetitions[0].counts.slower_without_hit = 1;
+    run.repetitions[0].counts.unstored_failed_bytes = 0;
     run.repetitions[0].speedup_millionths.record(std::uint64_t{800000});
     CHECK(
         verdict_of({run}) ==
         "local:?capacity=8GiB cut mean TTFT (prefill and upload modelled) from 400 ms to 250 ms (1.60x), serving 30.0% "
         "of the input tokens, on top of the 10.0% that the engine's own cache had. It fetched 2.9 KiB and stored "
-        "5.9 KiB, left 500 B without room, and storing took another 6.5 ms per request behind its first token. It "
-        "made 1 of 4 requests (25.0%) slower, the worst by 25.0%.");
+        "5.9 KiB, had no room for 450 B, and storing took another 6.5 ms on average behind the first token of 4 "
+        "requests that stored. It made 1 of 4 requests (25.0%) slower, the worst by 25.0%; it found nothing there.");
   }
 
   TEST_CASE("the best of several rows is judged; null: and skipped rows never are") {
@@ -82,6 +86,33 @@ TEST_SUITE("verdict") {
     CHECK(has(verdict_of({useless}), "had nothing to serve; mean TTFT"));
   }
 
+  TEST_CASE("what was not stored is put down to what kept it out, and nothing that is there already is called lost") {
+    RunResult run = test::a_run();
+    CHECK(has(verdict_of({run}),
+              "stored 5.9 KiB, had no room for 450 B (or another request was storing it), "
+              "failed to store 20 B, and storing took"));
+    run.repetitions[0].counts.unstored_refused_bytes = run.repetitions[0].counts.unstored_failed_bytes = 0;
+    CHECK(has(verdict_of({run}), "stored 5.9 KiB, and storing took"));
+  }
+
+  TEST_CASE("which requests were slower: counted over all repetitions, by what they found") {
+    RunResult run = test::a_run();
+    CHECK(has(verdict_of({run}), "It made no request slower."));
+    run.repetitions.push_back(test::four_requests());
+    CHECK(has(verdict_of({run}), "It made no request slower in any repetition."));
+    Counts& second = run.repetitions[1].counts;
+    second.slower_requests = 3;
+    CHECK(has(verdict_of({run}), "It made 3 of 8 requests (37.5%) slower over all repetitions"));
+    CHECK(has(verdict_of({run}), "; they were served at most 0 tokens from there."));
+    second.slower_most_token_hits = 512;
+    second.slower_without_hit = 2;
+    CHECK(has(verdict_of({run}), "; 2 of them found nothing there, the others at most 512 tokens."));
+    second.slower_without_hit = 3;
+    CHECK(has(verdict_of({run}), "; all of them found nothing there."));
+    second.slower_requests = 1, second.slower_without_hit = 0;
+    CHECK(has(verdict_of({run}), "; it was served 512 tokens from there."));
+  }
+
   TEST_CASE("measured prefill is not called modelled") {
     RunResult run = test::a_run();
     run.prefill_provenance = "measured";
@@ -101,13 +132,23 @@ TEST_SUITE("verdict") {
     CHECK_FALSE(has(table, "1.60x"));
   }
 
+  TEST_CASE("means per request are over the requests that there were, also where the last repetition was cut short") {
+    RunResult run = test::a_run();
+    Repetition cut;
+    cut.interrupted = true;
+    cut.counts.requests = 1;
+    cut.phases[static_cast<std::size_t>(Phase::prefill)].record(test::ms(60));
+    run.repetitions.push_back(cut);
+    CHECK(has(phase_lines(report_of({run}))[0].first_token, "prefill (modelled) 60 ms "));
+  }
+
   TEST_CASE("rates have their unit in the heading, and none where nothing moved") {
     RunResult run = test::a_run();
-    run.repetitions[0].counts.fetched_bytes = 500'000'000;  // in 0.25 s
+    run.repetitions[0].counts.fetched_bytes = 500'000'000;  // in 0.25 s, by each of two workers
     run.repetitions[0].counts.stored_bytes = 0;
     const std::vector<std::string> row = runs_table(report_of({run})).rows[0];
     REQUIRE(row.size() >= 2);
-    CHECK(row[row.size() - 2] == "2.00");
+    CHECK(row[row.size() - 2] == "4.00");
     CHECK(row[row.size() - 1] == "-");
   }
 

@@ -33,9 +33,9 @@ int report(const Options& options) {
   if (!format) return fail(format.error());
   std::vector<kv::Json> reports;
   for (const std::string& file : options.files) {
-    auto read = kv::read_report(file);
+    auto read = kv::read_reports(file);
     if (!read) return fail(read.error());
-    reports.push_back(std::move(*read));
+    for (kv::Json& report : *read) reports.push_back(std::move(report));
   }
   const kv::Style style = options.output.path.empty() ? terminal_style() : kv::Style{};
   const auto written = write_output(render_all(reports, *format, style), options.output.path);
