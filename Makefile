@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 export FUZZ_SECONDS ?= 20
-DEMO ?= build/release/bin/kvbench run workloads/small_gpu.jsonl --gpu l4 --engine-cache 3GiB
+DEMO ?= build/release/bin/kvbench run workloads/small_gpu.jsonl --model qwen2.5-7b --gpu l4 --engine-cache 1GiB
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo check check-asan check-tsan check-fuzz coverage bench lint format install clean

@@ -194,7 +194,7 @@ TEST_SUITE("redis private server") {
       options.binary = missing;
       const auto server = PrivateServer::start(options);
       REQUIRE_FALSE(server.has_value());
-      CHECK(server.error().code == Code::unavailable);
+      CHECK(server.error().code == Code::not_installed);
       CHECK(server.error().hint.find("apt-get install redis-server") != std::string::npos);
       CHECK(server.error().hint.find("KVKIT_REDIS_SERVER") != std::string::npos);
     }

@@ -30,7 +30,7 @@ int run(int argc, char** argv) {
   app.set_config("--config", "", "Read options from this TOML file: [run] backend=[...] ...");
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer("Example: kvbench run workloads/small_gpu.jsonl --gpu l4 --engine-cache 3GiB");
+  app.footer("Example: kvbench run workloads/small_gpu.jsonl --model qwen2.5-7b --gpu l4 --engine-cache 1GiB");
   int exit_code = 0;
   kvbench::add_run(app, std::vector<std::string>(argv, argv + argc), exit_code);
   kvbench::add_report(app, exit_code);

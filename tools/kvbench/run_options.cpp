@@ -127,8 +127,8 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   add_measure_options(command, o);
   command.footer(
       "Examples:\n"
-      "  kvbench run workloads/small_gpu.jsonl --gpu l4 --engine-cache 3GiB    null:, local: and a private Redis\n"
-      "  kvbench run workloads/chat.jsonl --bytes-per-token 64                  the hits of a larger workload\n"
+      "  kvbench run workloads/small_gpu.jsonl --model qwen2.5-7b --gpu l4 --engine-cache 1GiB\n"
+      "  kvbench run workloads/chat.jsonl --bytes-per-token 64\n"
       "  kvbench run trace.jsonl.zst --backend redis://cache.internal:6379 --model llama-3.1-70b --gpu h100\n"
       "  kvbench run trace.jsonl --backend 'local:?capacity=8GiB' --bytes-per-token 64 --format json -o run.json\n"
       "Passwords come from KVKIT_REDIS_PASSWORD, never from the command line.");
