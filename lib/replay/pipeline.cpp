@@ -69,9 +69,10 @@ void Pipeline::serve(std::size_t index, std::uint32_t engine_blocks, bool record
   hit_end_ = engine_blocks;
   if (lease_.leading > engine_blocks) fetch(engine_blocks, lease_.leading, stop);
   store(stop);
+  const TimePoint stored = SteadyClock::now();
   session_.finish(lease_);
-  if (record_it) record(engine_blocks);
   spent(Phase::transfer_out) += SteadyClock::now() - stored;
+  if (record_it) record(engine_blocks);
 }
 
 void Pipeline::look_up() {

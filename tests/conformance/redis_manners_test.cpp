@@ -45,13 +45,54 @@ struct Client {
     REQUIRE(opened.has_value());
     session = std::move(*opened);
   }
+
+  std::string key(std::uint64_t block) const { return backend.key_text({0xfeed, block}, 0); }
 };
 
 bool mentions(const std::string& text, std::string_view what) { return text.find(what) != std::string::npos; }
 
+bool was_touched(const PrivateRedis& server) {
+  return mentions(server.ask({"INFO", "commandstats"}).text, "cmdstat_touch:");
+}
+
 }  // namespace
 
 TEST_SUITE("redis manners") {
+  TEST_CASE("blocks that a request only looked at are touched, so that a chain does not age at its head") {
+    if (!have_redis()) return;
+    const PrivateRedis server({"maxmemory 100mb", "maxmemory-policy allkeys-lru"});
+    Client client(options(server.over_unix()));
+    REQUIRE(store(*client.session, {1, 2, 9}, 1, kBytes) == 3);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2100));  // Redis counts idleness in seconds
+    Lease lease = look(*client.session, {1, 2}, kBytes);
+    client.session->finish(lease);
+    const auto idle = [&](std::uint64_t block) {
+      return server.ask({"OBJECT", "IDLETIME", client.key(block)}).integer;
+    };
+    CHECK(idle(1) < idle(9));
+    CHECK(idle(2) < idle(9));
+  }
+
+  TEST_CASE("a server whose policy does not look at use is spared the touches; a user without +touch is served") {
+    if (!have_redis()) return;
+    for (const char* policy : {"noeviction", "volatile-ttl", "allkeys-random", "allkeys-lfu"}) {
+      CAPTURE(policy);
+      const PrivateRedis server({"maxmemory 100mb", std::string("maxmemory-policy ") + policy});
+      Client client(options(server.over_unix()));
+      REQUIRE(store(*client.session, {1, 2}, 1, kBytes) == 2);
+      CHECK(was_touched(server) == (std::string_view(policy) == "allkeys-lfu"));
+    }
+    const PrivateRedis server({"maxmemory 100mb", "maxmemory-policy allkeys-lru",
+                               "user plain on >secret ~kvkit:* +get +set +exists +unlink"});
+    Endpoint endpoint = server.over_unix();
+    endpoint.user = "plain";
+    endpoint.password = "secret";
+    Client client(options(endpoint));
+    REQUIRE(store(*client.session, {1, 2}, 1, kBytes) == 2);
+    CHECK(fetch(*client.session, 2, 1, kBytes));
+    CHECK(client.backend.clear().has_value());
+  }
+
   TEST_CASE("whatever a server answers at the start, the error says which server it was") {
     struct Answer {
       const char *said, *message;

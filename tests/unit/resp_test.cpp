@@ -435,6 +435,32 @@ TEST_SUITE("resp client") {
     CHECK(cut.lease.present == std::vector<bool>{false, false});
   }
 
+  TEST_CASE("what a request used is touched tail to head, whether it was there or has just been stored") {
+    const std::string touches =
+        "*2\r\n$5\r\nTOUCH\r\n$13\r\nkvkit:t:1:1:0\r\n*2\r\n$5\r\nTOUCH\r\n$13\r\nkvkit:t:1:0:0\r\n";
+    Dialogue dialogue(
+        {{FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:0\r\n"), FakeServer::reads("last....\r\n"),
+          FakeServer::sends("+OK\r\n+OK\r\n"), FakeServer::reads(touches), FakeServer::sends(":1\r\n:1\r\n"),
+          FakeServer::reads(kSecondGet), FakeServer::sends(":0\r\n:1\r\n"),
+          FakeServer::reads("TOUCH\r\n$13\r\n" + kSecondGet), FakeServer::sends("-ERR unknown command 'TOUCH'\r\n"),
+          FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:1\r\n"), FakeServer::reads(kSecondGet),
+          FakeServer::sends(":1\r\n:1\r\n"), FakeServer::holds()}});
+    dialogue.body.replace(8, 4, "last");
+    const std::vector<BlockRef> blocks = dialogue.lease.blocks;
+    REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
+    dialogue.move(Op::Kind::put);
+    dialogue.session->finish(dialogue.lease);
+    CHECK(dialogue.common->touches);
+    REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
+    dialogue.session->finish(dialogue.lease);  // only the second is there; it is refused, and nothing asked again
+    CHECK_FALSE(dialogue.common->touches);
+    for (int i = 0; i < 2; ++i) {
+      REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
+      dialogue.session->finish(dialogue.lease);
+    }
+    CHECK(dialogue.server.connections() == 1);
+  }
+
   TEST_CASE("once the run is to stop, a server that says nothing is left, and that is no failure") {
     // An hour: without looking at `stop` this would not end.
     Dialogue lookup({{FakeServer::holds()}}, std::chrono::hours(1));

@@ -22,7 +22,8 @@ constexpr Advice kAdvice[] = {
     {"NOAUTH", "the server wants a password: set KVKIT_REDIS_PASSWORD, and KVKIT_REDIS_USER for an ACL user"},
     {"WRONGPASS", "check KVKIT_REDIS_PASSWORD and KVKIT_REDIS_USER"},
     {"NOPERM",
-     "let the user (KVKIT_REDIS_USER) have '~kvkit:* +get +set +exists +unlink +del +info +select', or name another"},
+     "let the user (KVKIT_REDIS_USER) have '~kvkit:* +get +set +exists +touch +unlink +del +info +select', or name "
+     "another"},
     {"OOM", "raise the server's maxmemory, or set a maxmemory-policy that evicts"},
     {"LOADING", "wait until the server has loaded its data"},
     {"READONLY", "this is a replica: name its primary"},
@@ -140,7 +141,6 @@ Result<bool> Connection::step(TimePoint until) {
   }
 }
 
-/// What can be sent now, from where the last send ended; adjacent pieces are one.
 /// True: something can be received or sent. False: `until` has passed first.
 Result<bool> Connection::wait(TimePoint until) {
   std::array<iovec, 1> piece;
@@ -164,6 +164,7 @@ Result<bool> Connection::wait(TimePoint until) {
                "raise timeout=, if the network is that slow");
 }
 
+/// What can be sent now, from where the last send ended; adjacent pieces are one.
 std::size_t Connection::gather(std::span<iovec> pieces) const {
   std::size_t count = 0, in_flight = in_flight_, skip = sent_bytes_;
   const auto add = [&](const void* data, std::size_t bytes) {

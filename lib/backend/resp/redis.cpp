@@ -19,6 +19,15 @@ Result<void> accepted(const Result<Reply>& reply) {
   return {};
 }
 
+/// Whether a server with this policy makes use of when a key was last asked for; if not known, perhaps.
+bool orders_by_use(const std::optional<std::string>& policy) {
+  if (!policy) return true;
+  for (const char* other : {"noeviction", "allkeys-random", "volatile-random", "volatile-ttl"}) {
+    if (*policy == other) return false;
+  }
+  return true;
+}
+
 bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 
 }  // namespace
@@ -34,6 +43,7 @@ Result<void> RedisBackend::start(const Needs& needs) {
                              format_bytes(Bytes(needs.max_body_bytes)), format_bytes(Bytes(kMaxValueBytes))),
                  "scale it down with --bytes-per-token, or cut it with --tp and --pp");
   }
+  options_.endpoint.stop = options_.private_server.stop = needs.stop;
   if (options_.spawn && !private_server_) {
     auto server = PrivateServer::start(options_.private_server);
     if (!server) return error(server);
@@ -43,7 +53,6 @@ Result<void> RedisBackend::start(const Needs& needs) {
   common_.reset(new Common{options_.endpoint, KeyNames(needs.name_space), std::max(needs.parts, 1U),
                            SetCommand(options_.ttl), options_.timeout});
   return introduce();
-  options_.endpoint.stop = options_.private_server.stop = needs.stop;
 }
 
 Result<void> RedisBackend::introduce() {
@@ -53,6 +62,7 @@ Result<void> RedisBackend::introduce() {
   if (!server && server.error().code != Code::unavailable) return error(server);
   if (server) server_ = std::move(*server);  // a refused INFO is no obstacle: what it is stays unknown
   server_.spawned = private_server_ != nullptr;
+  common_->touches = orders_by_use(server_.eviction_policy);
   evicted_before_ = evicted();
   return {};
 }

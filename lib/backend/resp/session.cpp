@@ -111,7 +111,7 @@ Result<void> RespSession::acquire(std::span<const BlockRef> blocks, Lease& lease
 Result<void> RespSession::look_up(Lease& lease) {
   const TimePoint deadline = SteadyClock::now() + common_->timeout;
   connection_->begin(deadline);
-  for (const BlockRef& block : lease.blocks) add_exists(block.key);
+  for (const BlockRef& block : lease.blocks) add_command("EXISTS", block.key);
   Result<void> result;
   while (!connection_->done()) {
     const std::size_t block = connection_->replied();
@@ -130,9 +130,10 @@ Result<void> RespSession::look_up(Lease& lease) {
   return result;
 }
 
-void RespSession::add_exists(const Key& key) {
+/// One command for all parts of a block.
+void RespSession::add_command(std::string_view command, const Key& key) {
   names_.resize(common_->parts);
-  words_.assign(1, "EXISTS");
+  words_.assign(1, command);
   for (std::uint32_t part = 0; part < common_->parts; ++part) {
     words_.push_back(common_->names.write(key, part, names_[part]));
   }
@@ -227,7 +228,28 @@ void RespSession::admit(Lease& lease, std::vector<bool>& accepted) {
   accepted.flip();
 }
 
-/// Nothing is pinned in a server, and it orders evictions by itself.
-void RespSession::finish(Lease&) {}
+/// Whether the server has the whole block, as far as this request knows.
+bool RespSession::holds(const Lease& lease, std::size_t block) const {
+  return lease.present[block] || (block < parts_stored_.size() && parts_stored_[block] == common_->parts);
+}
+
+/// Nothing is pinned in a server, but its LRU must learn what the request used: EXISTS does not tell it, nor are blocks
+/// read that the engine had itself, so the heads of long chains would age first and break them. All blocks are touched
+/// tail to head in one round trip. They are put head to tail, because a server that is full refuses the rest, and a
+/// tail without its head is of no use. Redis itself is coarse: its clock ticks once a second, and it evicts the oldest
+/// of five keys that it samples. A server that refuses TOUCH is not asked again.
+void RespSession::finish(Lease& lease) {
+  if (!connection_ || !common_->touches || common_->endpoint.stopping()) return;
+  const TimePoint deadline = SteadyClock::now() + common_->timeout;
+  connection_->begin(deadline);
+  for (std::size_t block = lease.blocks.size(); block-- > 0;) {
+    if (holds(lease, block)) add_command("TOUCH", lease.blocks[block].key);
+  }
+  while (!connection_->done()) {
+    if (const auto ok = connection_->step(deadline); !ok) return disconnect(ok.error());
+    if (connection_->reply().kind == Reply::Kind::error) common_->touches = false;
+  }
+  count_wire();
+}
 
 }  // namespace kv::resp

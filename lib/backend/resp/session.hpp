@@ -38,7 +38,8 @@ struct Common {
   Duration timeout = std::chrono::seconds(10);  ///< for a batch, where its deadline is not nearer
 
   std::atomic<std::uint64_t> insertions = 0, wire_in = 0, wire_out = 0;
-  std::mutex mutex = {};  ///< of `logs`
+  std::atomic<bool> touches = true;  ///< whether the server takes, and makes use of, TOUCH
+  std::mutex mutex = {};             ///< of `logs`
   std::vector<std::shared_ptr<KeyLog>> logs = {};
 };
 
@@ -76,7 +77,8 @@ class RespSession final : public Session {
   void disconnect(const Error& why);
   void count_wire();
   Result<void> look_up(Lease& lease);
-  void add_exists(const Key& key);
+  void add_command(std::string_view command, const Key& key);
+  bool holds(const Lease& lease, std::size_t block) const;
   Done outcome(std::uint32_t op);
   void end_rest(std::vector<Done>& done, Done::Outcome outcome, const std::string& why);
 
@@ -96,7 +98,7 @@ class RespSession final : public Session {
   std::uint32_t answered_ = 0;               // of batch_
   std::string not_started_;                  // why the batch could not even begin
   std::vector<std::uint32_t> parts_stored_;  // per block of the lease
-  std::vector<KeyNames::Buffer> names_;      // scratch of add_exists, as are the words
+  std::vector<KeyNames::Buffer> names_;      // scratch of add_command, as are the words
   std::vector<std::string_view> words_;
 };
 
