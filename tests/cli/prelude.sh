@@ -13,13 +13,49 @@ redis_start() {
   return 1
 }
 
+# signalled SOCKET "SIGNAL..." COMMAND...: runs the command and, once the Redis at SOCKET (a pattern) holds ten keys,
+# sends it the signals, 0.2 s apart; STALL stops the server instead. The exit code is the command's.
+signalled() {
+  socket=$1 signals=$2
+  shift 2
+  env --default-signal "$@" &
+  command=$!
+  until keys=$(redis-cli -s $socket dbsize 2>/dev/null) && [ "$keys" -ge 10 ]; do sleep 0.05; done
+  server=$(redis-cli -s $socket info server | sed -n 's/^process_id:\([0-9]*\).*/\1/p')
+  for signal in $signals; do
+    if [ "$signal" = STALL ]; then kill -STOP "$server"; else kill -"$signal" "$command" 2>/dev/null; fi
+    sleep 0.2
+  done
+  wait "$command"
+}
+
+# nothing_left: no private server of kvbench, nor its keeper or directory, below $TMP. They may take 2 s after a kill -9.
+nothing_left() {
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    left=$(pgrep -af "$TMP/kvkit-redis"; ls -d "$TMP"/kvkit-redis* 2>/dev/null)
+    [ -n "$left" ] || return 0
+    sleep 0.1
+  done
+  echo "$left"
+  return 1
+}
+
 redis_kill() { kill -9 "$(cat "$TMP/redis.pid")"; }
 
 # redis COMMAND...: what redis-cli says, plain.
 redis() { redis-cli -s "$TMP/redis.sock" --no-auth-warning "$@"; }
 
-# interrupt_after SECONDS COMMAND...: Ctrl-C, as a terminal would send it; the exit code is the command's.
-interrupt_after() { timeout --signal=INT --preserve-status "$@"; }
+# interrupted SIGNAL COMMAND...: sends the signal once the command waits for SIGINT (it is blocked then), that is, once
+# it replays. The exit code is the command's.
+interrupted() {
+  signal=$1
+  shift
+  env --default-signal "$@" &
+  until blocked=$(sed -n 's/^SigBlk:[[:space:]]*//p' /proc/$!/status) && [ $((0x$blocked & 2)) -ne 0 ]; do sleep 0.05; done
+  sleep 0.2
+  kill -"$signal" $!
+  wait $!
+}
 
 # valid_report FILE: checks a report against its schema.
 valid_report() {
