@@ -11,6 +11,7 @@ namespace kv::test {
 struct Subject {
   std::function<std::unique_ptr<Backend>()> make;
   bool remote = false;
+  bool stores = true;  ///< false: takes nothing, and finds nothing
 };
 
 /// Makes what SPEC says, or fails the test.
@@ -18,7 +19,7 @@ std::unique_ptr<Backend> make(const std::string& spec);
 
 Needs needs(std::uint32_t parts, std::size_t max_body_bytes);
 
-/// Everything that a backend which stores must do; each law is a SUBCASE on a fresh backend.
+/// Everything that a backend must do; each law is held on a fresh backend.
 void keeps_the_laws(const Subject& subject);
 
 /// Of a backend with room for some 40 of 100 blocks of `block_bytes`: what it holds stays within `capacity`.

@@ -3,41 +3,13 @@
 #include <cstdio>
 
 #include "conformance/laws.hpp"
+#include "conformance/subjects.hpp"
 
 using namespace kv;
 using namespace kv::test;
 
-TEST_SUITE("null") {
-  TEST_CASE("null finds nothing and takes nothing") {
-    const auto backend = make("null:");
-    REQUIRE(backend->start(needs(2, 4096)).has_value());
-    auto session = backend->open();
-    REQUIRE(session.has_value());
-    CHECK(store(**session, {1, 2}, 2, 4096) == 0);
-    CHECK(look(**session, {1, 2}).leading == 0);
-    CHECK_FALSE(fetch(**session, 1, 2, 4096));
-
-    Lease lease = look(**session, {1});
-    std::byte value[65];
-    const Op put{Op::Kind::put, 0, 0, std::span(value).first(64), std::span(value).last(1)};
-    std::vector<Done> done;
-    (*session)->submit(lease, std::span(&put, 1), TimePoint::max());
-    (*session)->poll(done, TimePoint::max());
-    REQUIRE(done.size() == 1);
-    CHECK(done[0].outcome == Done::Outcome::skipped);
-
-    const auto stats = *backend->stats();
-    CHECK(stats.insertions == 0);
-    CHECK(stats.wire_out_bytes == 0);
-    CHECK(backend->clear().has_value());
-    CHECK(backend->server().name.empty());
-  }
-}
-
-TEST_SUITE("local") {
-  TEST_CASE("local keeps the laws") {
-    keeps_the_laws({[] { return make("local:?capacity=256MiB"); }});
-  }
+TEST_SUITE("memory backends") {
+  TEST_CASE("every backend in memory keeps the laws") { registered_keep_the_laws(Suite::memory); }
 
   TEST_CASE("local stays within its capacity") {
     const auto backend = make("local:?capacity_blocks=40");
@@ -52,6 +24,6 @@ TEST_SUITE("device") {
       std::printf("SKIPPED: %s\n", ok.error().message.c_str());
       return;
     }
-    keeps_the_laws({[] { return make("device:"); }});
+    registered_keep_the_laws(Suite::device);
   }
 }

@@ -1,0 +1,59 @@
+#include "conformance/subjects.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "backend/registry.hpp"
+#include "conformance/laws.hpp"
+#include "support/private_redis.hpp"
+
+namespace kv::test {
+namespace {
+
+/// How a row of the registry is tried. `spec` may use the server, which runs in the suite redis only.
+struct Way {
+  std::string scheme;
+  Suite suite;
+  std::string (*spec)(const PrivateRedis* server);
+  bool remote = false, stores = true;
+};
+
+const Way kWays[] = {
+    {"null", Suite::memory, [](const PrivateRedis*) { return std::string("null:"); }, false, false},
+    {"local", Suite::memory, [](const PrivateRedis*) { return std::string("local:?capacity=256MiB"); }},
+    {"device", Suite::device, [](const PrivateRedis*) { return std::string("device:"); }},
+    {"redis", Suite::redis,
+     [](const PrivateRedis* server) { return "redis://127.0.0.1:" + std::to_string(server->over_tcp().port); }, true},
+    {"redis+unix", Suite::redis,
+     [](const PrivateRedis* server) { return "redis+unix://" + server->over_unix().socket_path; }, true},
+    {"spawn+redis", Suite::redis, [](const PrivateRedis*) { return std::string("spawn+redis:?maxmemory=256MiB"); },
+     true},
+};
+
+}  // namespace
+
+void registered_keep_the_laws(Suite suite) {
+  std::optional<PrivateRedis> server;
+  if (suite == Suite::redis) server.emplace();
+  for (const BackendRow& row : backends()) {
+    const std::string& scheme = row.scheme;
+    INFO("backend: " << scheme);
+    const auto way = std::find_if(std::begin(kWays), std::end(kWays), [&](const Way& w) { return w.scheme == scheme; });
+    if (way == std::end(kWays)) {
+      FAIL_CHECK("say in tests/conformance/subjects.cpp how to try it");
+      continue;
+    }
+    if (way->suite != suite) continue;
+    const std::string spec = way->spec(server ? &*server : nullptr);
+    REQUIRE(parse_backend(spec).value().scheme == scheme);
+    const auto empty = [&] {
+      if (server) server->ask({"FLUSHALL"});
+      return make(spec);
+    };
+    keeps_the_laws({empty, way->remote, way->stores});
+  }
+}
+
+}  // namespace kv::test
