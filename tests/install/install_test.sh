@@ -9,6 +9,14 @@ trap 'rm -rf "$tmp"' EXIT
 
 cmake --install "$build" --prefix "$tmp/prefix" >"$tmp/install.log"
 "$tmp/prefix/bin/kvbench" --version
+if [ -e "$build/lib/kvkit/libkvkit_torch.so" ]; then
+  LD_DEBUG=files "$tmp/prefix/bin/kvbench" run "$here/../../workloads/handmade/three_requests.jsonl" --backend null: \
+    --codec pickle >"$tmp/run.log" 2>"$tmp/loaded.log" || { grep kvbench: "$tmp/loaded.log" >&2; exit 1; }
+  if ! grep -q "calling init: $tmp/prefix/.*/libkvkit_torch.so" "$tmp/loaded.log"; then
+    echo "install_test: the installed kvbench did not load the LibTorch module that was installed with it" >&2
+    exit 1
+  fi
+fi
 if grep -rl "$build" "$tmp/prefix" --include='*.cmake'; then
   echo "install_test: the package above names the build directory" >&2
   exit 1
