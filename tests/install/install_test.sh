@@ -26,3 +26,11 @@ cmake -S "$here/consumer" -B "$tmp/consumer" -G Ninja -DCMAKE_PREFIX_PATH="$tmp/
   -DCMAKE_BUILD_TYPE=Release >"$tmp/configure.log" || { cat "$tmp/configure.log" >&2; exit 1; }
 cmake --build "$tmp/consumer"
 [ "$("$tmp/consumer/consumer")" = "64.0 KiB" ]
+
+# Configured by hand, without a preset, it is what users should measure with.
+cmake -S "$here/../.." -B "$tmp/plain" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" -DKVKIT_TESTS=OFF -DKVKIT_TORCH=OFF \
+  >"$tmp/plain.log" || { cat "$tmp/plain.log" >&2; exit 1; }
+if ! grep -q '^CMAKE_BUILD_TYPE:STRING=Release$' "$tmp/plain/CMakeCache.txt"; then
+  echo "install_test: without a preset the build type is not Release" >&2
+  exit 1
+fi
