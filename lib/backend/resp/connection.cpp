@@ -136,7 +136,7 @@ Result<bool> Connection::step(TimePoint until) {
     reader_.filled(*in);
     if (*in > 0) continue;
 
-    const auto ready = wait(until);
+    auto ready = wait(until);
     if (!ready || !*ready) return ready;
   }
 }
@@ -152,7 +152,7 @@ Result<bool> Connection::wait(TimePoint until) {
       if (*stop_) deadline_ = std::min(deadline_, now + kLastWait);
       look = std::min({until, deadline_, now + kLook});
     }
-    const auto ready = socket_.wait(to_send, look);
+    auto ready = socket_.wait(to_send, look);
     if (!ready || *ready) return ready;
     const TimePoint now = std::chrono::steady_clock::now();
     if (now >= deadline_) break;
