@@ -103,6 +103,10 @@ Json make_report(const ReportContext& context, std::span<const RunResult> runs) 
   for (std::string& warning : machine_warnings(context.machine)) {
     if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
   }
+  if (!context.limits.memory_copy || !context.limits.tcp || !context.limits.unix_socket) {
+    warnings.emplace_back(
+        "a limit could not be measured in its share of half a second: the machine is too busy for it");
+  }
   report["warnings"] = warnings;
   report["runs"] = Json::array();
   for (const RunResult& run : runs) report["runs"].push_back(run_row(run, context.machine));
