@@ -142,7 +142,7 @@ TEST_SUITE("arena") {
     const auto before = faults();
     for (Granule g = 0; g < kGranules; ++g) REQUIRE((*arena)->write(g, body).has_value());
     const bool sanitized = version().build_type.find('+') != std::string::npos;  // then shadow memory faults, too
-    CHECK((sanitized || faults() - before < 100));  // of 4096 pages
+    CHECK((sanitized || faults() - before < 100));                               // of 4096 pages
   }
 
   TEST_CASE("granules are handed out once, and all of them") {
