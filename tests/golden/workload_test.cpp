@@ -50,8 +50,7 @@ TEST_SUITE("workload golden") {
           Sample{"handmade/three_requests", 16, 3, 5, 5, 80}}) {
       INFO(sample.name);
       ReadNotes notes;
-      const auto workload =
-          read_workload(std::string(KVKIT_SOURCE_DIR "/workloads/") + sample.name + ".jsonl", {}, notes);
+      const auto workload = read_workload(kv::test::source_dir() + "/workloads/" + sample.name + ".jsonl", {}, notes);
       REQUIRE_MESSAGE(workload.has_value(), (workload ? "" : workload.error().message));
       CHECK(workload->block_size() == Tokens(sample.block_size));
       CHECK(workload->size() == sample.requests);
@@ -63,7 +62,7 @@ TEST_SUITE("workload golden") {
 
   TEST_CASE("a sample that leaves its block size open is asked about") {
     ReadNotes notes;
-    const std::string path = KVKIT_SOURCE_DIR "/workloads/handmade/needs_block_size.jsonl";
+    const std::string path = kv::test::source_dir() + "/workloads/handmade/needs_block_size.jsonl";
     const auto workload = read_workload(path, {}, notes);
     REQUIRE_FALSE(workload.has_value());
     CHECK(workload.error().message.find("600 to 849") != std::string::npos);

@@ -11,10 +11,11 @@
 #include "report/document.hpp"
 #include "support/report_fixture.hpp"
 #include "support/schema.hpp"
+#include "support/source_dir.hpp"
 
 namespace {
 
-std::string source_file(const std::string& name) { return std::string(KVKIT_SOURCE_DIR) + "/" + name; }
+std::string source_file(const std::string& name) { return kv::test::source_dir() + "/" + name; }
 
 std::string contents(const std::string& name) {
   std::ifstream in(source_file(name), std::ios::binary);

@@ -1,0 +1,7 @@
+#include "support/source_dir.hpp"
+
+namespace kv::test {
+
+std::string source_dir() { return KVKIT_SOURCE_DIR; }
+
+}  // namespace kv::test
