@@ -141,10 +141,14 @@ Result<bool> Connection::step(TimePoint until) {
   }
 }
 
+bool Connection::wants_to_send() const {
+  std::array<iovec, 1> piece;
+  return gather(piece) > 0;
+}
+
 /// True: something can be received or sent. False: `until` has passed first.
 Result<bool> Connection::wait(TimePoint until) {
-  std::array<iovec, 1> piece;
-  const bool to_send = gather(piece) > 0;
+  const bool to_send = wants_to_send();
   while (true) {
     TimePoint look = std::min(until, deadline_);
     if (stop_ != nullptr) {

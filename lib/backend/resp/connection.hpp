@@ -43,6 +43,11 @@ class Connection {
   /// One control command and its reply, of which kMaxTextBytes are read. An error reply is a Reply, not an Error.
   Result<Reply> ask(std::initializer_list<std::string_view> words, TimePoint deadline);
 
+  /// For whoever polls over several connections: the socket, and whether there is something to send into it. What
+  /// poll() finds ready, step() with a past `until` moves, without waiting.
+  int descriptor() const { return socket_.descriptor(); }
+  bool wants_to_send() const;
+
   std::uint64_t bytes_in() const { return socket_.bytes_in(); }
   std::uint64_t bytes_out() const { return socket_.bytes_out(); }
 

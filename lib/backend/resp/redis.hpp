@@ -29,6 +29,9 @@ class RedisBackend final : public Backend {
   Result<void> start(const Needs& needs) override;
   Capabilities capabilities() const override;
   ServerInfo server() const override { return server_; }
+  /// Where the server is, once start() has succeeded, and when what is stored there expires.
+  const Endpoint& endpoint() const { return options_.endpoint; }
+  const std::optional<Duration>& ttl() const { return options_.ttl; }
   Result<std::unique_ptr<Session>> open() override;
   Result<BackendStats> stats() override;
   std::string key_text(const Key& key, std::uint32_t part) const override;

@@ -41,6 +41,7 @@ class Socket {
   /// False: `until` has passed first.
   Result<bool> wait(bool to_send, TimePoint until) const;
 
+  int descriptor() const { return fd_; }
   std::uint64_t bytes_in() const { return in_; }
   std::uint64_t bytes_out() const { return out_; }
 
