@@ -25,6 +25,7 @@ struct Needs {
   std::size_t max_body_bytes = 0;   ///< of one value, without its header
   std::size_t max_block_bytes = 0;  ///< of a whole block's bodies
   std::uint64_t unique_blocks = 0;  ///< that the workload can ask for
+  std::uint32_t sessions = 1;       ///< that will be open at once
   std::size_t replay_bytes = 0;     ///< memory that the replay itself takes beside the backend
   const std::atomic<bool>* stop = nullptr;  ///< once true, whatever waits gives up soon; outlives the backend
 };

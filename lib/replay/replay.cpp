@@ -139,6 +139,7 @@ Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
   needs.name_space = plan.name_space;
   needs.parts = static_cast<std::uint32_t>(plan.geometry->parts().size());
   needs.unique_blocks = plan.workload->unique_blocks();
+  needs.sessions = plan.workers;
   needs.replay_bytes = kProgramMemory.count() + plan.workers * Pipeline::memory_bytes(plan, codec);
   for (const KvPart& part : plan.geometry->parts()) {
     // A full block weighs most: a window ends at the block's end, so it is whole from the first block on at the latest.

@@ -1,6 +1,7 @@
 #include "backend/resp/connection.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -62,7 +63,7 @@ Error refusal(std::string_view words) {
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint) {
   auto socket = Socket::connect(endpoint);
   if (!socket) return error(socket);
-  std::unique_ptr<Connection> connection(new Connection(std::move(*socket), endpoint.stop));
+  std::unique_ptr<Connection> connection(new Connection(std::move(*socket), endpoint));
   if (auto ok = connection->hello(endpoint); !ok) {
     return error(ok.error().code == Code::io ? Code::unavailable : ok.error().code,
                  fmt::format("{}: {}", endpoint.where(), ok.error().message), ok.error().hint);
@@ -148,7 +149,8 @@ bool Connection::wants_to_send() const {
 
 /// True: something can be received or sent. False: `until` has passed first.
 Result<bool> Connection::wait(TimePoint until) {
-  const bool to_send = wants_to_send();
+  pollfd entry{descriptor(), static_cast<short>(wants_to_send() ? POLLIN | POLLOUT : POLLIN), 0};
+  Duration spin = spin_;
   while (true) {
     TimePoint look = std::min(until, deadline_);
     if (stop_ != nullptr) {
@@ -156,8 +158,9 @@ Result<bool> Connection::wait(TimePoint until) {
       if (*stop_) deadline_ = std::min(deadline_, now + kLastWait);
       look = std::min({until, deadline_, now + kLook});
     }
-    auto ready = socket_.wait(to_send, look);
+    auto ready = wait_for({&entry, 1}, look, spin);
     if (!ready || *ready) return ready;
+    spin = Duration(0);
     const TimePoint now = std::chrono::steady_clock::now();
     if (now >= deadline_) break;
     if (now >= until) return false;

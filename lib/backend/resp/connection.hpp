@@ -59,7 +59,8 @@ class Connection {
     Expected reply;
   };
 
-  Connection(Socket socket, const std::atomic<bool>* stop) : socket_(std::move(socket)), stop_(stop) {}
+  Connection(Socket socket, const Endpoint& endpoint)
+      : socket_(std::move(socket)), stop_(endpoint.stop), spin_(endpoint.spin) {}
   Result<void> hello(const Endpoint& endpoint);
   void expect_next();
   std::size_t gather(std::span<iovec> pieces) const;
@@ -71,6 +72,7 @@ class Connection {
 
   Socket socket_;
   const std::atomic<bool>* stop_;  // or null
+  Duration spin_;
   ReplyReader reader_;
   std::string heads_;
   std::vector<Command> commands_;

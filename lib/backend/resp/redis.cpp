@@ -6,6 +6,7 @@
 
 #include "base/parse.hpp"
 #include "codec/value.hpp"
+#include "metrics/machine.hpp"
 
 namespace kv::resp {
 namespace {
@@ -28,6 +29,12 @@ bool orders_by_use(const std::optional<std::string>& policy) {
   return true;
 }
 
+/// Waiting for a reply with open eyes pays where every session has a core for itself and its server another.
+Duration spin_for(std::uint32_t sessions) {
+  constexpr std::chrono::microseconds kSpin{100};
+  return 2 * sessions <= describe_machine().cores ? Duration(kSpin) : Duration(0);
+}
+
 bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 
 }  // namespace
@@ -44,12 +51,14 @@ Result<void> RedisBackend::start(const Needs& needs) {
                  "scale it down with --bytes-per-token, or cut it with --tp and --pp");
   }
   options_.endpoint.stop = options_.private_server.stop = needs.stop;
+  const Duration spin = spin_for(std::max(needs.sessions, 1U));
   if (options_.spawn && !private_server_) {
     auto server = PrivateServer::start(options_.private_server);
     if (!server) return error(server);
     private_server_ = std::move(*server);
     options_.endpoint = private_server_->endpoint();
   }
+  options_.endpoint.spin = spin;
   common_.reset(new Common{options_.endpoint, KeyNames(needs.name_space), std::max(needs.parts, 1U),
                            SetCommand(options_.ttl), options_.timeout});
   return introduce();

@@ -81,16 +81,18 @@ Result<std::size_t> Socket::receive(std::span<iovec> pieces) {
   }
 }
 
-Result<bool> Socket::wait(bool to_send, TimePoint until) const {
-  pollfd entry{fd_, static_cast<short>(to_send ? POLLIN | POLLOUT : POLLIN), 0};
+Result<bool> wait_for(std::span<pollfd> sockets, TimePoint until, Duration spin) {
+  TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint asleep_from = now + spin;
   while (true) {
-    const Duration left = until - std::chrono::steady_clock::now();
-    if (left <= Duration(0)) return false;
+    const Duration left = now < asleep_from ? Duration(0) : std::max(until - now, Duration(0));
     const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
     const timespec timeout{static_cast<time_t>(whole.count()), static_cast<long>((left - whole).count())};
-    const int ready = ppoll(&entry, 1, &timeout, nullptr);
+    const int ready = ppoll(sockets.data(), sockets.size(), &timeout, nullptr);
     if (ready > 0) return true;  // also for a hang-up: the next read or write says which
     if (ready < 0 && errno != EINTR) return lost("waiting", errno);
+    now = std::chrono::steady_clock::now();
+    if (now >= until) return false;
   }
 }
 

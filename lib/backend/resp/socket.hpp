@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 
+struct pollfd;
 struct redisContext;
 
 namespace kv::resp {
@@ -24,11 +25,18 @@ struct Endpoint {
   std::string user, password;
   std::uint64_t database = 0;
   Duration connect_timeout = std::chrono::seconds(2);
+  Duration spin{0};                         ///< see wait_for
   const std::atomic<bool>* stop = nullptr;  ///< once true, nothing is waited for longer than kLastWait
 
   bool stopping() const { return stop != nullptr && *stop; }
   std::string where() const;  ///< "host:6379" or the path: no secrets
 };
+
+/// Waits until one of `sockets` is ready for what its `events` ask; false: `until` has passed first. For the first
+/// `spin` it looks again and again instead of sleeping: to be woken takes longer than a server needs to send the next
+/// piece, and while the reader sleeps the server runs into a full socket (measured here, 1 MiB values over a unix
+/// socket: 4.1 GB/s without, 9.1 GB/s with 100 us). It takes a core that the server could use, so it is for idle ones.
+Result<bool> wait_for(std::span<pollfd> sockets, TimePoint until, Duration spin);
 
 /// A connected non-blocking stream socket that counts its bytes. Not thread-safe.
 class Socket {
@@ -38,9 +46,6 @@ class Socket {
   /// Bytes taken or given, 0 if that would block. An error (Code::io) says that the connection is over.
   Result<std::size_t> send(std::span<iovec> pieces);
   Result<std::size_t> receive(std::span<iovec> pieces);
-  /// False: `until` has passed first.
-  Result<bool> wait(bool to_send, TimePoint until) const;
-
   int descriptor() const { return fd_; }
   std::uint64_t bytes_in() const { return in_; }
   std::uint64_t bytes_out() const { return out_; }
