@@ -38,6 +38,19 @@ Result<void> read_granules(Arena& arena, std::size_t granule_bytes, std::span<co
   });
 }
 
+Result<void> read_granules(Arena& arena, std::size_t granule_bytes, std::span<const Granule> granules,
+                           std::span<std::byte> into, RunningChecksum& checksum) {
+  const std::size_t step = std::max<std::size_t>(RunningChecksum::kPieceBytes / granule_bytes, 1);
+  for (std::size_t at = 0; at * granule_bytes < into.size(); at += step) {
+    const std::size_t offset = at * granule_bytes;
+    const std::span<std::byte> piece = into.subspan(offset, std::min(step * granule_bytes, into.size() - offset));
+    const auto from = granules.subspan(at, std::min(step, granules.size() - at));
+    if (auto read = read_granules(arena, granule_bytes, from, piece); !read) return read;
+    checksum.add(piece);
+  }
+  return {};
+}
+
 bool GranuleHeap::take(std::size_t count, std::vector<Granule>& out) {
   if (count > free_.size() + (granules_ - fresh_)) return false;
   const std::size_t reused = std::min(count, free_.size());

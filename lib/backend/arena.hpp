@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "codec/checksum.hpp"
 
 namespace kv {
 
@@ -33,6 +34,9 @@ Result<void> write_granules(Arena& arena, std::size_t granule_bytes, std::span<c
                             std::span<const std::byte> from);
 Result<void> read_granules(Arena& arena, std::size_t granule_bytes, std::span<const Granule> granules,
                            std::span<std::byte> into);
+/// The same in pieces that are added to `checksum` as they come. For host memory: a device is better read in one go.
+Result<void> read_granules(Arena& arena, std::size_t granule_bytes, std::span<const Granule> granules,
+                           std::span<std::byte> into, RunningChecksum& checksum);
 
 /// Which granules are free. Not thread-safe; 4 bytes a granule that was ever given back.
 class GranuleHeap {

@@ -67,6 +67,8 @@ struct Done {
   Outcome outcome = Outcome::failed;
   std::size_t body_bytes = 0;
   std::string error;
+  /// Of a hit: XXH3-64 of the body, where the session hashed it piece by piece as it came, while it was in the cache.
+  std::optional<std::uint64_t> body_xxh3 = {};
 };
 
 /// One worker's way in; not thread-safe, though sessions of one backend may be used at once.

@@ -70,7 +70,16 @@ class MemorySession final : public Session {
     return std::span(entry.granules).subspan(part.first_granule, count);
   }
 
-  Done get(const Job& job) const {
+  Result<void> read_body(std::span<const Granule> granules, std::span<std::byte> into, Done& done) {
+    const std::size_t granule_bytes = backend_.layout_.granule_bytes;
+    if (backend_.kind_.device_memory) return read_granules(*backend_.arena_, granule_bytes, granules, into);
+    checksum_.reset();
+    auto read = read_granules(*backend_.arena_, granule_bytes, granules, into, checksum_);
+    if (read) done.body_xxh3 = checksum_.value();
+    return read;
+  }
+
+  Done get(const Job& job) {
     Done done;
     if (job.readable == nullptr || job.op->part >= job.readable->parts.size()) {
       done.outcome = Outcome::miss;
@@ -84,8 +93,7 @@ class MemorySession final : public Session {
     }
     std::copy(part.header.begin(), part.header.end(), job.op->header.begin());
     done.body_bytes = part.body_bytes;
-    const auto read = read_granules(*backend_.arena_, backend_.layout_.granule_bytes, granules_of(*job.readable, part),
-                                    job.op->body.first(part.body_bytes));
+    const auto read = read_body(granules_of(*job.readable, part), job.op->body.first(part.body_bytes), done);
     done.outcome = read ? Outcome::hit : Outcome::failed;
     if (!read) done.error = read.error().message;
     return done;
@@ -123,6 +131,7 @@ class MemorySession final : public Session {
   MemoryBackend& backend_;
   std::vector<Job> jobs_;
   std::vector<Done> done_;
+  RunningChecksum checksum_;
 };
 
 MemoryBackend::MemoryBackend(const MemoryKind& kind, const BackendSpec& spec, const PolicyRow& policy)

@@ -1,7 +1,6 @@
 #include "codec/value.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 
@@ -76,7 +75,5 @@ Result<ValueHeader> read_header(std::span<const std::byte, ValueHeader::kBytes> 
   header.body_xxh3 = get<std::uint64_t>(in, kBodyXxh3At);
   return header;
 }
-
-std::uint64_t body_checksum(std::span<const std::byte> body) { return XXH3_64bits(body.data(), body.size()); }
 
 }  // namespace kv

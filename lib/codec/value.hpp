@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/result.hpp"
+#include "codec/checksum.hpp"
 
 namespace kv {
 
@@ -24,6 +25,5 @@ struct ValueHeader {
 void write_header(const ValueHeader& header, std::span<std::byte, ValueHeader::kBytes> out);
 /// Fails (corrupt) with what is wrong: magic, version, own checksum.
 Result<ValueHeader> read_header(std::span<const std::byte, ValueHeader::kBytes> in);
-std::uint64_t body_checksum(std::span<const std::byte> body);
 
 }  // namespace kv

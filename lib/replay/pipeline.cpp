@@ -161,7 +161,7 @@ bool Pipeline::take(const Item& want, const Done& done, std::size_t slot) {
     example(want, "fetch failed: " + done.error);
     return false;
   }
-  const std::string trouble = done.outcome == Done::Outcome::hit ? open_value(want, slot, done.body_bytes) : done.error;
+  const std::string trouble = done.outcome == Done::Outcome::hit ? open_value(want, slot, done) : done.error;
   if (trouble.empty()) return true;
   ++delta_.corrupt_values;
   example(want, "corrupt value: " + trouble);
@@ -169,10 +169,11 @@ bool Pipeline::take(const Item& want, const Done& done, std::size_t slot) {
 }
 
 /// Body -> payload in the slot; what is wrong with the value, or nothing.
-std::string Pipeline::open_value(const Item& want, std::size_t slot, std::size_t body_bytes) {
+std::string Pipeline::open_value(const Item& want, std::size_t slot, const Done& done) {
   const std::span<std::byte> payload = slots_.payload(slot).first(want.shape.bytes().count());
   const TimePoint start = SteadyClock::now();
-  std::string trouble = decode(want, slots_.header(slot), slots_.body(slot).first(body_bytes), payload);
+  std::string trouble =
+      decode(want, slots_.header(slot), slots_.body(slot).first(done.body_bytes), done.body_xxh3, payload);
   spent(Phase::decode) += SteadyClock::now() - start;
   happened(Phase::decode);
   if (!trouble.empty() || !plan_.verify) return trouble;
@@ -184,7 +185,8 @@ std::string Pipeline::open_value(const Item& want, std::size_t slot, std::size_t
 }
 
 std::string Pipeline::decode(const Item& want, std::span<const std::byte, ValueHeader::kBytes> head,
-                             std::span<const std::byte> body, std::span<std::byte> payload) {
+                             std::span<const std::byte> body, std::optional<std::uint64_t> body_xxh3,
+                             std::span<std::byte> payload) {
   const Key& key = lease_.blocks[want.block].key;
   const auto header = read_header(head);
   if (!header) return header.error().message;
@@ -195,7 +197,8 @@ std::string Pipeline::decode(const Item& want, std::span<const std::byte, ValueH
       header->payload_bytes != payload.size() || header->body_bytes != body.size()) {
     return "codec, dtype or sizes in its header are not those of this run";
   }
-  if (header->body_xxh3 != body_checksum(body)) return "its bytes do not match their checksum";
+  if (header->body_xxh3 != (body_xxh3 ? *body_xxh3 : body_checksum(body)))
+    return "its bytes do not match their checksum";
   if (body.data() == payload.data()) return {};
   const auto decoded = codec_->decode(want.shape, body, payload);
   return decoded ? std::string() : decoded.error().message;

@@ -45,9 +45,10 @@ class Pipeline {
   void fetch(std::size_t from, std::size_t to, const std::atomic<bool>& stop);
   bool fetch_window(std::span<const Item> items);
   bool take(const Item& want, const Done& done, std::size_t slot);
-  std::string open_value(const Item& want, std::size_t slot, std::size_t body_bytes);
+  std::string open_value(const Item& want, std::size_t slot, const Done& done);
   std::string decode(const Item& want, std::span<const std::byte, ValueHeader::kBytes> head,
-                     std::span<const std::byte> body, std::span<std::byte> payload);
+                     std::span<const std::byte> body, std::optional<std::uint64_t> body_xxh3,
+                     std::span<std::byte> payload);
   void store(const std::atomic<bool>& stop);
   void store_window(std::span<const Item> items);
   void encode(const Item& value, std::size_t slot);

@@ -112,6 +112,9 @@ bool fetch(Session& session, std::uint64_t block, std::uint32_t parts, std::size
   for (const Done& one : done) {
     right = right && one.outcome == Done::Outcome::hit && one.body_bytes == bytes;
     right = right && values[one.op] == value(block, one.op, bytes);
+    // A session need not hash what it reads, but if it does it must be right.
+    const auto body = std::as_bytes(std::span(values[one.op])).subspan(ValueHeader::kBytes);
+    right = right && one.body_xxh3.value_or(body_checksum(body)) == body_checksum(body);
   }
   return right;
 }

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include "codec/value.hpp"
 
@@ -65,6 +67,21 @@ TEST_SUITE("value") {
   TEST_CASE("the checksum of a body is XXH3-64") {
     // XXH3_64bits of the empty input, as xxHash's own test vectors give it.
     CHECK(body_checksum({}) == 0x2d06800538d394c2);
+  }
+
+  TEST_CASE("a running checksum of any pieces is that of the whole") {
+    std::vector<std::byte> bytes(300'001);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 131 >> 3);
+    RunningChecksum running;
+    for (const std::size_t piece : {1, 63, 64, 4096, 131'072, 300'001}) {
+      running.reset();
+      for (std::size_t at = 0; at < bytes.size(); at += piece) {
+        running.add(std::span(bytes).subspan(at, std::min(piece, bytes.size() - at)));
+      }
+      CHECK(running.value() == body_checksum(bytes));
+    }
+    running.reset();
+    CHECK(running.value() == body_checksum({}));
   }
 
   TEST_CASE("any single changed bit is found, and the error says where it hurts") {

@@ -190,7 +190,8 @@ void RespSession::end_rest(std::vector<Done>& done, Done::Outcome outcome, const
 Done RespSession::outcome(std::uint32_t op) {
   const Moving& moved = batch_[op];
   const Reply& reply = connection_->reply();
-  Done done{op, Done::Outcome::failed, 0, {}};
+  Done done;
+  done.op = op;
   switch (reply.kind) {
     case Reply::Kind::value:
       done.outcome = Done::Outcome::hit;
