@@ -26,6 +26,7 @@ std::uint64_t kv_fingerprint(const Model& m, const KvOptions& o, Tokens block_si
                       o.pp, o.replication == KvReplication::naive ? "naive" : "dedup");
   text += fmt::format(" adapter={} salt={} scaled={}", counted(o.adapter), counted(o.tenant_salt),
                       o.bytes_per_token.value_or(0));
+  if (o.layout == KvLayout::layer) text += " values=layer";
   return XXH3_64bits(text.data(), text.size());
 }
 

@@ -14,7 +14,7 @@ namespace {
 // Far above anything real, so that no product of these overflows 64 bits for prompts of up to 2^32 tokens.
 constexpr std::uint64_t kMaxBlockTokens = 1 << 24;
 constexpr std::uint64_t kMaxStateBytes = std::uint64_t{1} << 38;
-constexpr std::uint32_t kMaxRanks = 1024, kMaxLayers = 1 << 16, kMaxChannels = 1 << 22;
+constexpr std::uint32_t kMaxRanks = 1024, kMaxLayers = 1 << 16, kMaxChannels = 1 << 22, kMaxLayerValues = 1 << 16;
 
 Result<void> check_model(const Model& model) {
   const auto bad = [&model](const char* what) {
@@ -55,6 +55,17 @@ Result<void> check_options(const Model& model, const KvOptions& options, Tokens 
   return {};
 }
 
+/// Each value costs a key or a line of a manifest: a table of millions a block helps nobody.
+Result<void> check_values(const Model& model, const KvOptions& options) {
+  const std::uint64_t values = std::uint64_t{model.layers} * options.tp;
+  if (options.layout == KvLayout::block || values <= kMaxLayerValues) return {};
+  return error(
+      Code::bad_input,
+      fmt::format("--layout layer cuts a block of {} into up to {} values, {} layers on {} ranks: more than {}",
+                  model.name, values, model.layers, options.tp, kMaxLayerValues),
+      "take --layout block, or a smaller --tp");
+}
+
 Bytes nominal(const Model& model, Dtype dtype) {
   const std::uint64_t layers = std::uint64_t{model.layers} - model.linear_layers;
   const std::uint64_t elements = model.mla ? std::uint64_t{model.mla->kv_lora_rank} + model.mla->rope_dim
@@ -79,12 +90,14 @@ PayloadShape KvPart::shape(Tokens before, Tokens in_block) const {
 Result<KvGeometry> KvGeometry::make(const Model& model, const KvOptions& options, Tokens block_size) {
   if (const Result<void> ok = check_model(model); !ok) return error(ok);
   if (const Result<void> ok = check_options(model, options, block_size); !ok) return error(ok);
+  if (const Result<void> ok = check_values(model, options); !ok) return error(ok);
   const Result<KvShards> shards = cut_shards(model, options);
   if (!shards) return error(shards);
 
   KvGeometry geometry;
   geometry.block_size_ = block_size;
   geometry.dtype_ = options.dtype;
+  geometry.layout_ = options.layout;
   geometry.window_ = model.window;
   geometry.nominal_per_token_ = nominal(model, options.dtype);
   geometry.parts_ = real_parts(model, options, *shards, block_size);
@@ -100,7 +113,7 @@ Result<KvGeometry> KvGeometry::make(const Model& model, const KvOptions& options
     geometry.engine_block_ += full_block * part.upload_copies;
   }
   if (options.bytes_per_token) {
-    Result<std::vector<KvPart>> scaled = scaled_parts(options, *shards, *options.bytes_per_token);
+    Result<std::vector<KvPart>> scaled = scaled_parts(model, options, *shards);
     if (!scaled) return error(scaled);
     geometry.parts_ = std::move(*scaled);
     geometry.scaled_ = true;

@@ -11,6 +11,8 @@
 namespace kv {
 
 enum class KvReplication { dedup, naive };
+/// How many values a stage's layers of one kind make per rank: one with all of them, or one a layer.
+enum class KvLayout { block, layer };
 
 /// How an engine lays its KV out: decides what one block weighs, in how many values it is stored, and its key.
 struct KvOptions {
@@ -18,11 +20,13 @@ struct KvOptions {
   std::uint32_t tp = 1, pp = 1;
   /// With tp > kv_heads (or MLA) ranks hold equal copies: dedup stores each once, naive stores one per rank.
   KvReplication replication = KvReplication::dedup;
+  KvLayout layout = KvLayout::block;
   std::optional<std::uint64_t> bytes_per_token;  ///< scales payloads; the total over all shards
   std::string adapter, tenant_salt;
 };
 
-/// One value of a block: one purpose, of one shard, of one pipeline stage. A block is complete when all its parts are
+/// One value of a block: one purpose, of one shard, of one pipeline stage, and of one layer where the layout says so;
+/// layers come in order then, all shards of a layer together. A block is complete when all its parts are
 /// there. A block is told by the tokens `before` it in the prompt (blocks in front x block size) and those in it.
 struct KvPart {
   enum class Kind {
@@ -48,10 +52,12 @@ struct KvPart {
 /// docs/models.md has the formulas and worked examples.
 class KvGeometry {
  public:
-  /// Fails (bad_input) if tp, pp, bytes_per_token or block_size do not fit the model.
+  /// Fails (bad_input) if tp, pp, bytes_per_token or block_size do not fit the model, or layers and ranks would make
+  /// more than 65,536 values a block.
   static Result<KvGeometry> make(const Model& model, const KvOptions& options, Tokens block_size);
 
   const std::vector<KvPart>& parts() const { return parts_; }
+  KvLayout layout() const { return layout_; }
   Tokens block_size() const { return block_size_; }
   bool scaled() const { return scaled_; }
   Dtype dtype() const { return dtype_; }
@@ -90,6 +96,7 @@ class KvGeometry {
   Tokens block_size_;
   bool scaled_ = false;
   Dtype dtype_ = Dtype::bf16;
+  KvLayout layout_ = KvLayout::block;
   std::uint64_t window_ = 0, fingerprint_ = 0;
   Bytes nominal_per_token_, engine_block_;
 };

@@ -57,6 +57,19 @@ void add_state(const Model& model, std::uint32_t layers, std::uint32_t tp, std::
   }
 }
 
+/// Of the parts from `first` on, which are the shards of one kind in one stage: makes one for every layer.
+void cut_layers(std::vector<KvPart>& parts, std::size_t first) {
+  std::vector<KvPart> shards(parts.begin() + static_cast<std::ptrdiff_t>(first), parts.end());
+  parts.resize(first);
+  const std::uint32_t layers = shards.empty() ? 0 : shards.front().per_token.layers;
+  for (std::uint32_t layer = 0; layer < layers; ++layer) {
+    for (KvPart& shard : shards) {
+      shard.per_token.layers = 1;
+      parts.push_back(shard);
+    }
+  }
+}
+
 }  // namespace
 
 Result<KvShards> cut_shards(const Model& model, const KvOptions& options) {
@@ -83,31 +96,39 @@ Result<KvShards> cut_shards(const Model& model, const KvOptions& options) {
 std::vector<KvPart> real_parts(const Model& model, const KvOptions& options, const KvShards& shards,
                                Tokens block_size) {
   std::vector<KvPart> parts;
+  const auto attention = [&](KvPart::Kind kind, std::uint32_t layers, std::uint64_t window) {
+    for (std::uint32_t i = 0; layers > 0 && i < shards.count; ++i) {
+      parts.push_back({.kind = kind,
+                       .per_token = {options.dtype, layers, shards.planes, 1, shards.channels},
+                       .window = window,
+                       .upload_copies = shards.upload_copies});
+    }
+  };
+  auto end_kind = [&, first = std::size_t{0}]() mutable {
+    if (options.layout == KvLayout::layer) cut_layers(parts, first);
+    first = parts.size();
+  };
   for (const StageLayers& stage : split_stages(model, options.pp)) {
-    for (std::uint32_t i = 0; stage.full > 0 && i < shards.count; ++i) {
-      parts.push_back({.kind = KvPart::Kind::full,
-                       .per_token = {options.dtype, stage.full, shards.planes, 1, shards.channels},
-                       .upload_copies = shards.upload_copies});
-    }
-    for (std::uint32_t i = 0; stage.sliding > 0 && i < shards.count; ++i) {
-      parts.push_back({.kind = KvPart::Kind::window,
-                       .per_token = {options.dtype, stage.sliding, shards.planes, 1, shards.channels},
-                       .window = model.window <= block_size.count() ? model.window : 0,
-                       .upload_copies = shards.upload_copies});
-    }
+    attention(KvPart::Kind::full, stage.full, 0);
+    end_kind();
+    attention(KvPart::Kind::window, stage.sliding, model.window <= block_size.count() ? model.window : 0);
+    end_kind();
     if (stage.linear > 0) add_state(model, stage.linear, options.tp, parts);
+    end_kind();
   }
   return parts;
 }
 
-Result<std::vector<KvPart>> scaled_parts(const KvOptions& options, const KvShards& shards, std::uint64_t bytes) {
-  const std::uint64_t element = dtype_bytes(options.dtype), count = std::uint64_t{shards.count} * options.pp;
+Result<std::vector<KvPart>> scaled_parts(const Model& model, const KvOptions& options, const KvShards& shards) {
+  const bool by_layer = options.layout == KvLayout::layer;
+  const std::uint64_t bytes = *options.bytes_per_token, element = dtype_bytes(options.dtype);
+  const std::uint64_t count = std::uint64_t{shards.count} * (by_layer ? model.layers : options.pp);
   const std::uint64_t least = count * element;
   if (bytes < least || bytes % element != 0 || bytes > kMaxKvBytesPerToken) {
     const std::uint64_t near = std::clamp(bytes / element * element, least, kMaxKvBytesPerToken);
     return error(Code::bad_input,
-                 fmt::format("--bytes-per-token {} does not split into {} shards of whole {} elements", bytes, count,
-                             dtype_name(options.dtype)),
+                 fmt::format("--bytes-per-token {} does not split into {} {} of whole {} elements", bytes, count,
+                             by_layer ? "layers of shards" : "shards", dtype_name(options.dtype)),
                  fmt::format("the nearest that does is {}", near));
   }
   std::vector<KvPart> parts;

@@ -18,10 +18,11 @@ struct KvShards {
 
 /// Fails (bad_input) if tp and the KV heads do not divide each other.
 Result<KvShards> cut_shards(const Model& model, const KvOptions& options);
-/// The parts of a block as the engine lays them out: for each stage, full, window and state, each for every shard.
+/// The parts of a block as the engine lays them out: for each stage, full, window and state, each for every shard; with
+/// KvLayout::layer each for every layer, and that for every shard.
 std::vector<KvPart> real_parts(const Model& model, const KvOptions& options, const KvShards& shards, Tokens block_size);
-/// One full part for every shard and stage, that together weigh exactly `bytes` a token. Fails (bad_input) if whole
-/// elements cannot do that.
-Result<std::vector<KvPart>> scaled_parts(const KvOptions& options, const KvShards& shards, std::uint64_t bytes);
+/// One full part for every shard and stage (with KvLayout::layer: and layer), that together weigh exactly
+/// options.bytes_per_token, which must be given. Fails (bad_input) if whole elements cannot do that.
+Result<std::vector<KvPart>> scaled_parts(const Model& model, const KvOptions& options, const KvShards& shards);
 
 }  // namespace kv

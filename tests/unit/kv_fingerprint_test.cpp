@@ -55,6 +55,7 @@ TEST_SUITE("key fingerprint") {
     CHECK(add([](Model&, KvOptions& o, std::uint64_t&) { o.tp = 2; }));
     CHECK(add([](Model&, KvOptions& o, std::uint64_t&) { o.pp = 2; }));
     CHECK(add([](Model&, KvOptions& o, std::uint64_t&) { o.replication = KvReplication::naive; }));
+    CHECK(add([](Model&, KvOptions& o, std::uint64_t&) { o.layout = KvLayout::layer; }));
     CHECK(add([](Model&, KvOptions& o, std::uint64_t&) { o.adapter = "lora-1"; }));
     CHECK(add([](Model&, KvOptions& o, std::uint64_t&) { o.tenant_salt = "lora-1"; }));
     CHECK(add([](Model&, KvOptions& o, std::uint64_t&) { o.bytes_per_token = 8; }));

@@ -59,6 +59,10 @@ void add_model_options(CLI::App& command, RunOptions& o) {
       ->check(CLI::IsMember({"dedup", "naive"}))
       ->capture_default_str()
       ->group(group);
+  command.add_option("--layout", o.layout, "Values of a block: one for all layers of a rank, or one for each layer")
+      ->check(CLI::IsMember({"block", "layer"}))
+      ->capture_default_str()
+      ->group(group);
   command
       .add_option("--bytes-per-token", o.bytes_per_token,
                   "Scale payloads down, so that a whole trace fits a small machine; labelled scaled")

@@ -116,6 +116,7 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   options.tp = setup.tp;
   options.pp = setup.pp;
   options.replication = o.replication == "naive" ? kv::KvReplication::naive : kv::KvReplication::dedup;
+  options.layout = o.layout == "layer" ? kv::KvLayout::layer : kv::KvLayout::block;
   options.bytes_per_token = o.bytes_per_token;
   options.adapter = o.adapter;
   options.tenant_salt = o.tenant_salt;
