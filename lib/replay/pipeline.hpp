@@ -1,9 +1,11 @@
 #pragma once
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "replay/helper.hpp"
 #include "replay/payload.hpp"
 #include "replay/replay.hpp"
 #include "replay/result.hpp"
@@ -13,12 +15,19 @@ namespace kv {
 
 /// One worker: takes a request through lookup -> fetch -> prefill -> store and records each phase. Holds a window of
 /// payloads, never a whole request. Making payloads and verifying fetched bytes happens off the clock.
+///
+/// Where overlap pays (overlaps()), values move in steps through two sets of slots: while the worker transfers one set,
+/// its helper decodes or encodes the other, and the modelled copy of a third runs beside (lock_step.hpp). Between two
+/// steps both rest, so that what is off the clock does not lengthen what is on it.
 class Pipeline {
  public:
   /// `space`: of the keys of this repetition.
   Pipeline(const ReplayPlan& plan, const Backend& backend, Session& session, std::unique_ptr<Codec> codec,
            const PayloadSource& payloads, std::uint64_t space);
 
+  /// Whether this plan's values move in steps, given more than one step of them: where the plan asks for it, or leaves
+  /// it open and it wins.
+  static bool overlaps(const ReplayPlan& plan, const Codec& codec);
   /// What one worker's windows take.
   static std::size_t memory_bytes(const ReplayPlan& plan, const Codec& codec);
 
@@ -33,6 +42,16 @@ class Pipeline {
   struct Item {  // one value on its way
     std::uint32_t block, part;
     PayloadShape shape;
+    std::uint32_t step = 0;  // in which it entered the pipeline
+  };
+  /// The values in one set of slots: item i in slot `slot` + i. Kept to reuse its memory.
+  struct Batch {
+    std::size_t slot = 0;
+    std::vector<Item> items;
+    std::vector<Op> ops;
+    std::vector<Done> done;
+    std::vector<std::string> troubles;  // per item: why it could not be decoded or encoded; empty: it could
+    Duration coding{0};                 // what that took
   };
   using Spent = std::array<Duration, kPhases>;
 
@@ -43,16 +62,36 @@ class Pipeline {
 
   void look_up();
   void fetch(std::size_t from, std::size_t to, const std::atomic<bool>& stop);
-  bool fetch_window(std::span<const Item> items);
-  bool take(const Item& want, const Done& done, std::size_t slot);
-  std::string open_value(const Item& want, std::size_t slot, const Done& done);
-  std::string decode(const Item& want, std::span<const std::byte, ValueHeader::kBytes> head,
-                     std::span<const std::byte> body, std::optional<std::uint64_t> body_xxh3,
-                     std::span<std::byte> payload);
+  void plan_fetch(std::size_t from, std::size_t to);
+  void fetch_steps(const std::atomic<bool>& stop);
+  void get(Batch& batch);
+  void open(Batch& batch);
+  void settle_gets(const Batch& batch);
+  void settle_opened(const Batch& batch);
+  void end_hit(std::size_t block);
+  std::string verify(const Item& want, std::size_t slot);
+  std::string decode(const Item& want, std::size_t slot, const Done& done);
+
   void store(const std::atomic<bool>& stop);
-  void store_window(std::span<const Item> items);
-  void encode(const Item& value, std::size_t slot);
-  void move(Phase phase);
+  void store_steps(const std::atomic<bool>& stop);
+  void make_payloads(const Batch& batch);
+  void seal(Batch& batch);
+  std::string encode(const Item& value, std::size_t slot, Batch& batch);
+  void put(Batch& batch);
+  void settle_sealed(const Batch& batch);
+  void settle_puts(const Batch& batch);
+
+  void book_store(Duration time);
+
+  void clear_steps();
+  void take_values(Batch& batch, std::uint32_t step, std::size_t end);
+  std::size_t set_values() const { return overlaps_ ? slots_.count() / 2 : slots_.count(); }
+  void move(Batch& batch, Phase phase);
+  Duration side_by_side(const std::function<void()>& mine, const std::function<void()>& helpers);
+  Duration step(const Batch& moving, const Batch& coding, const std::function<void()>& transfer,
+                const std::function<void()>& code);
+  Duration measured() const;
+  Duration walled(Phase copy, std::ptrdiff_t shift);
   void example(const Item& of, std::string_view what);
   bool stopped(const std::atomic<bool>& stop) { return stopped_ = stopped_ || stop; }
   void record(std::uint32_t engine_blocks);
@@ -70,7 +109,9 @@ class Pipeline {
   const PayloadSource& payloads_;
   const std::uint64_t space_;
   const bool on_device_;
+  const bool overlaps_;
   Slots slots_;
+  std::unique_ptr<Helper> helper_;  // from the first request that needs it
 
   // of the request that is being served; kept to reuse their memory
   Request request_;
@@ -79,13 +120,20 @@ class Pipeline {
   bool lookup_failed_ = false;
   bool stopped_ = false;     // before it was whole
   std::size_t hit_end_ = 0;  // blocks [engine, hit_end_) were fetched
+  std::size_t hit_begin_ = 0;
   std::vector<bool> accepted_;
-  std::vector<std::uint32_t> missing_;  // per block: accepted values that did not arrive
-  std::vector<Item> items_;
-  std::vector<Op> ops_;
-  std::vector<Done> done_;
+  std::vector<std::uint32_t> missing_;       // per block: accepted values that did not arrive
+  std::vector<Item> items_;                  // to be moved, in order
+  std::size_t taken_ = 0;                    // of them, those that are on their way
+  std::array<Batch, 2> batches_;             // one set of slots each; the second only with overlap
+  std::vector<Duration> steps_;              // wall time of each, without modelled copies
+  std::vector<std::uint64_t> copied_bytes_;  // per step in which values entered: what goes over the GPUs' links
+  std::vector<Duration> copies_;             // and how long it takes
+  bool beside_ = false;                      // two sets of slots take turns
   std::vector<std::byte> scratch_;
   Spent spent_{};
+  Duration fetch_wall_{0}, fetch_measured_{0};  // with, and without, the modelled copy
+  Duration store_wall_{0}, store_measured_{0};
   std::array<bool, kPhases> happened_{};
   Counts delta_;
 

@@ -86,9 +86,7 @@ void Pipeline::record_times(Tokens cached, Tokens engine_cached) {
   happened(Phase::prefill);
   happened(Phase::queue);
 
-  const Duration transfer = spent(Phase::transfer_in) + spent(Phase::decode);
-  const Duration ttft =
-      spent(Phase::queue) + spent(Phase::lookup) + transfer + spent(Phase::upload) + spent(Phase::prefill);
+  const Duration ttft = spent(Phase::queue) + spent(Phase::lookup) + fetch_wall_ + spent(Phase::prefill);
   const Duration baseline = spent(Phase::queue) + prefill(engine_cached);
   recorded_.ttft.record(ttft);
   recorded_.ttft_baseline.record(baseline);
@@ -101,16 +99,17 @@ void Pipeline::record_times(Tokens cached, Tokens engine_cached) {
     delta_.slower_most_token_hits = delta_.token_hits;
   }
 
-  const Duration measured_store = spent(Phase::encode) + spent(Phase::transfer_out);
   if (!items_.empty() && std::count(accepted_.begin(), accepted_.end(), true) != 0) {
-    recorded_.store_lag.record(measured_store + spent(Phase::download));
+    recorded_.store_lag.record(store_wall_);
   }
   for (std::size_t p = 0; p < kPhases; ++p) {
     if (happened_[p]) recorded_.phases[p].record(spent_[p]);
   }
-  recorded_.fetch_s += seconds(transfer);
-  recorded_.store_s += seconds(measured_store);
-  recorded_.busy_s += seconds(ttft + measured_store + spent(Phase::download));
+  recorded_.fetch_s += seconds(fetch_measured_);
+  recorded_.fetch_wall_s += seconds(fetch_wall_);
+  recorded_.store_s += seconds(store_measured_);
+  recorded_.store_wall_s += seconds(store_wall_);
+  recorded_.busy_s += seconds(ttft + store_wall_);
 }
 
 }  // namespace kv

@@ -186,6 +186,7 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   result.server = backend.server();
   result.scaled = plan.geometry->scaled();
   result.workers = plan.workers;
+  result.overlaps = Pipeline::overlaps(plan, **codec);
   if (engine != Blocks(0)) result.engine_cache = plan.geometry->engine_block() * engine.count();
   result.prefill_provenance = provenance_name(plan.prefill->provenance());
   result.prefill_device = plan.prefill->device();

@@ -6,6 +6,7 @@
 #include "codec/codec.hpp"
 #include "model/kv_geometry.hpp"
 #include "prefill/prefill.hpp"
+#include "replay/overlap.hpp"
 #include "replay/result.hpp"
 #include "workload/workload.hpp"
 
@@ -25,6 +26,7 @@ struct ReplayPlan {
   std::uint32_t repetitions = 1;
   std::optional<std::uint64_t> limit;  ///< stop after this many requests
   bool verify = true;
+  Overlap overlap = Overlap::automatic;
   Bytes window = 32_MiB;  ///< of payload that a worker holds at once; at least one value
   std::string name_space = "run";
 };

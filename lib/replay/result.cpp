@@ -68,8 +68,10 @@ void Repetition::merge(const Repetition& o) {
   for (std::size_t p = 0; p < kPhases; ++p) phases[p].merge(o.phases[p]);
   log_speedup_sum += o.log_speedup_sum;
   busy_s += o.busy_s;
-  store_s += o.store_s;
   fetch_s += o.fetch_s;
+  fetch_wall_s += o.fetch_wall_s;
+  store_s += o.store_s;
+  store_wall_s += o.store_wall_s;
   interrupted = interrupted || o.interrupted;
 }
 

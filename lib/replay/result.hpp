@@ -48,10 +48,12 @@ struct Repetition {
   Histogram speedup_millionths;  ///< per request: baseline / with cache x 10^6
   double log_speedup_sum = 0;
   std::array<Histogram, kPhases> phases;
-  double busy_s = 0;   ///< all phases, modelled ones included, summed over workers: TTFT + storing
-  double store_s = 0;  ///< of it: encode + transfer_out
-  double fetch_s = 0;  ///< of it: transfer_in + decode
-  double wall_s = 0;   ///< elapsed: off-clock work included, modelled phases not
+  double busy_s = 0;        ///< all phases, modelled ones included, summed over workers: TTFT + storing
+  double fetch_s = 0;       ///< of it: transfer_in and decode, where both run at once counted once
+  double fetch_wall_s = 0;  ///< the same with upload
+  double store_s = 0;       ///< of it: encode and transfer_out, likewise
+  double store_wall_s = 0;  ///< the same with download
+  double wall_s = 0;        ///< elapsed: off-clock work included, modelled phases not
   bool interrupted = false;
 
   /// Adds another worker's share of the same repetition; wall_s and the backend's counts are not summed.
@@ -67,6 +69,7 @@ struct RunResult {
   Capabilities capabilities;
   bool scaled = false;
   std::uint32_t workers = 1;
+  bool overlaps = false;              ///< transfers and codec ran at once
   std::optional<Bytes> engine_cache;  ///< null: off
   std::string prefill_provenance, prefill_device, upload_provenance;
   std::vector<Repetition> repetitions;

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <vector>
 
 #include "report/field_rows.hpp"
 
@@ -93,6 +94,25 @@ void add_speedup(Rows& rows) {
              "", true);
 }
 
+/// What doing phases at once won: without overlap, wall time is their sum.
+void add_overlap(Rows& rows, const std::string& name, std::vector<Phase> phases, double Repetition::*wall_s,
+                 std::uint64_t Counts::*moved, const std::string& meaning) {
+  const auto sum_ns = [phases = std::move(phases)](const Figures& f) {
+    double sum = 0;
+    for (const Phase phase : phases) sum += f.merged.phases[static_cast<std::size_t>(phase)].sum();
+    return sum;
+  };
+  rows.local(name + ".wall_ns", Unit::nanoseconds, Better::lower, meaning,
+             measured([wall_s](const Figures& f) { return rounded(f.merged.*wall_s * 1e9); }));
+  rows.local(name + ".phases_ns", Unit::nanoseconds, Better::lower, "sum of its phases' times, some at the same time",
+             measured([sum_ns](const Figures& f) { return rounded(sum_ns(f)); }));
+  rows.local(name + ".overlap", Unit::factor, Better::higher,
+             "phases_ns / wall_ns: what doing them at once won; null: nothing was moved",
+             measured([sum_ns, wall_s, moved](const Figures& f) {
+               return f.merged.counts.*moved > 0 ? quotient(sum_ns(f) / 1e9, f.merged.*wall_s) : Json(nullptr);
+             }));
+}
+
 void add_phases(Rows& rows) {
   for (std::size_t phase = 0; phase < kPhases; ++phase) {
     const std::string path = "phases." + std::string(phase_name(static_cast<Phase>(phase))) + ".";
@@ -106,6 +126,12 @@ void add_phases(Rows& rows) {
                  statistic(samples, s.value));
     }
   }
+  add_overlap(rows, "fetch", {Phase::transfer_in, Phase::decode, Phase::upload}, &Repetition::fetch_wall_s,
+              &Counts::fetched_bytes, "time of fetching, over all samples, as the time to first token contains it");
+  add_overlap(rows, "store", {Phase::download, Phase::encode, Phase::transfer_out}, &Repetition::store_wall_s,
+              &Counts::stored_bytes, "time of storing, over all samples");
+  rows.context("overlap", Unit::flag, "values were coded while others were transferred, by a second thread a worker",
+               [](const Figures& f) { return Json(f.run.overlaps); });
   rows.context("upload.provenance", Unit::text, "modelled or measured upload and download",
                [](const Figures& f) { return text_or_null(f.run.upload_provenance); });
   rows.context("prefill.provenance", Unit::text, "modelled, measured or quoted prefill",
@@ -135,12 +161,14 @@ void add_rates(Rows& rows) {
                return rate(static_cast<double>(f.merged.counts.requests) * f.run.workers, f.merged.busy_s);
              }),
              "", true);
-  rows.local("throughput.fetched_bytes_per_s", Unit::bytes_per_s, Better::higher,
-             "payload fetched x workers / time in transfer_in and decode: all workers together",
-             rate_of(&Counts::fetched_bytes, &Repetition::fetch_s), "fetch\nGB/s", true);
-  rows.local("throughput.stored_bytes_per_s", Unit::bytes_per_s, Better::higher,
-             "payload stored x workers / time in encode and transfer_out: all workers together",
-             rate_of(&Counts::stored_bytes, &Repetition::store_s), "store\nGB/s", true);
+  rows.local(
+      "throughput.fetched_bytes_per_s", Unit::bytes_per_s, Better::higher,
+      "payload fetched x workers / time in transfer_in or decode, both at once counted once: all workers together",
+      rate_of(&Counts::fetched_bytes, &Repetition::fetch_s), "fetch\nGB/s", true);
+  rows.local(
+      "throughput.stored_bytes_per_s", Unit::bytes_per_s, Better::higher,
+      "payload stored x workers / time in encode or transfer_out, both at once counted once: all workers together",
+      rate_of(&Counts::stored_bytes, &Repetition::store_s), "store\nGB/s", true);
   rows.local("throughput.wall_ns", Unit::nanoseconds, Better::lower,
              "elapsed, over all repetitions: making and verifying payloads included, modelled phases not",
              measured([](const Figures& f) { return rounded(f.merged.wall_s * 1e9); }), "", true);

@@ -20,8 +20,8 @@ KvOptions ranks(std::uint32_t tp, std::uint32_t pp = 1, KvReplication replicatio
 }
 
 Result<MemoryFit> fit(const char* model, std::uint32_t workers, std::uint64_t block, const KvOptions& options = {},
-                      bool in_place = true, Bytes quarter = kQuarter) {
-  return fit_memory(*find_model(model), options, Tokens(block), workers, in_place, quarter);
+                      bool in_place = true, Bytes quarter = kQuarter, Overlap overlap = Overlap::off) {
+  return fit_memory(*find_model(model), options, Tokens(block), workers, in_place, overlap, quarter);
 }
 
 KvGeometry geometry(const char* model, KvOptions options, std::uint64_t block, const MemoryFit& fit) {
@@ -71,7 +71,7 @@ TEST_SUITE("memory fit") {
             const auto chosen = fit(model, workers, block, {}, in_place);
             REQUIRE_MESSAGE(chosen.has_value(), chosen.error().message);
             const KvGeometry cut = geometry(model, {}, block, *chosen);
-            const Bytes windows = worker_bytes(cut.max_part(), chosen->window, in_place) * workers;
+            const Bytes windows = worker_bytes(cut.max_part(), chosen->window, in_place, false) * workers;
             CHECK(windows + kProgramMemory <= kQuarter / 2);
             const Needs needs{.name_space = {},
                               .parts = static_cast<std::uint32_t>(cut.parts().size()),
@@ -110,6 +110,29 @@ TEST_SUITE("memory fit") {
     CHECK(fit("llama-3.1-8b", 1, 512, asked).error().message.find("--bytes-per-token 7 does not split") == 0);
   }
 
+  TEST_CASE("overlap takes two sets of slots, a quarter of the window each, and a value each at least") {
+    CHECK(window_values(1_MiB, 32_MiB, false) == 32);
+    CHECK(window_values(1_MiB, 32_MiB, true) == 2 * 8);
+    CHECK(window_values(16_MiB, 32_MiB, true) == 2);
+    CHECK(window_values(64_MiB, 32_MiB, true) == 2);
+    CHECK(window_values(64_MiB, 32_MiB, false) == 1);
+    CHECK(window_values(1_KiB, 32_MiB, true) == 2 * kMaxWindowValues);
+    CHECK(window_values(Bytes(0), 32_MiB, true) == 2 * kMaxWindowValues);
+  }
+
+  TEST_CASE("overlap that is left open gives way before payloads are scaled for it; one that was asked for does not") {
+    const auto fit_with = [](Overlap overlap, std::uint32_t workers) {
+      return *fit("llama-3.1-8b", workers, 512, {}, true, kQuarter, overlap);  // values of 64 MiB; half: 3 GiB - 64 MiB
+    };
+    CHECK(fit_with(Overlap::automatic, 15).overlap);  // three values each
+    CHECK_FALSE(fit_with(Overlap::automatic, 15).bytes_per_token.has_value());
+    CHECK_FALSE(fit_with(Overlap::automatic, 16).overlap);
+    CHECK_FALSE(fit_with(Overlap::automatic, 16).bytes_per_token.has_value());
+    CHECK(fit_with(Overlap::on, 16).overlap);
+    CHECK(fit_with(Overlap::on, 16).bytes_per_token == 65536);
+    CHECK_FALSE(fit_with(Overlap::off, 16).overlap);
+  }
+
   TEST_CASE("the rule counts what a pipeline takes") {
     WorkloadBuilder builder(Tokens(16));
     REQUIRE(builder.add({}, Tokens(20), Tokens(1), std::vector<BlockId>{1, 2}));
@@ -125,8 +148,11 @@ TEST_SUITE("memory fit") {
       plan.geometry = &cut;
       for (const Bytes window : {1_MiB, 32_MiB}) {
         plan.window = window;
-        CHECK(Bytes(Pipeline::memory_bytes(plan, **raw)) == worker_bytes(cut.max_part(), window, true));
-        CHECK(Bytes(Pipeline::memory_bytes(plan, **fp16)) <= worker_bytes(cut.max_part(), window, false));
+        for (const bool overlap : {false, true}) {
+          plan.overlap = overlap ? Overlap::on : Overlap::off;
+          CHECK(Bytes(Pipeline::memory_bytes(plan, **raw)) == worker_bytes(cut.max_part(), window, true, overlap));
+          CHECK(Bytes(Pipeline::memory_bytes(plan, **fp16)) <= worker_bytes(cut.max_part(), window, false, overlap));
+        }
       }
     }
   }

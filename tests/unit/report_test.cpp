@@ -76,6 +76,13 @@ TEST_SUITE("report") {
     CHECK(at(row, "throughput.fetched_bytes_per_s") == 24000.0);      // 3000 / (0.25 s / 2 workers)
     CHECK(at(row, "throughput.stored_bytes_per_s") == 24000.0);       // 6000 / (0.5 s / 2 workers)
     CHECK(at(row, "throughput.wall_ns") == 3e9);
+    CHECK(at(row, "fetch.wall_ns") == 100e6);
+    CHECK(at(row, "fetch.phases_ns") == 160e6);  // 4 x 40 ms of transfer_in
+    CHECK(at(row, "fetch.overlap") == doctest::Approx(1.6));
+    CHECK(at(row, "store.wall_ns") == 20e6);
+    CHECK(at(row, "store.phases_ns") == 20e6);
+    CHECK(at(row, "store.overlap") == 1.0);
+    CHECK(at(row, "bytes.codec_ratio") == 1.875);  // 6000 / 3200
     CHECK(at(row, "bytes.unstored_bytes") == at(row, "bytes.unstored_refused_bytes") +
                                                  at(row, "bytes.unstored_present_bytes") +
                                                  at(row, "bytes.unstored_failed_bytes"));
@@ -163,10 +170,11 @@ TEST_SUITE("report") {
     RunResult run = test::a_redis_run();
     run.repetitions[0] = Repetition{};
     const Json row = row_of(run);
-    for (const char* path : {"ttft.with_cache.mean_ns", "speedup.ratio_of_means", "speedup.geomean", "speedup.p95",
-                             "hits.token_hit_rate", "hits.evictions", "store_lag.occupancy", "bytes.codec_ratio",
-                             "throughput.requests_per_s", "throughput.fetched_bytes_per_s", "hits.insertions",
-                             "bytes.wire_in_bytes", "bytes.wire_out_bytes", "speedup.slower_most_token_hits"}) {
+    for (const char* path :
+         {"ttft.with_cache.mean_ns", "speedup.ratio_of_means", "speedup.geomean", "speedup.p95", "hits.token_hit_rate",
+          "hits.evictions", "store_lag.occupancy", "bytes.codec_ratio", "fetch.overlap", "store.overlap",
+          "throughput.requests_per_s", "throughput.fetched_bytes_per_s", "hits.insertions", "bytes.wire_in_bytes",
+          "bytes.wire_out_bytes", "speedup.slower_most_token_hits"}) {
       CHECK_MESSAGE(is_null(row, path), path);
     }
     CHECK(row["hits"]["block_hits"] == 0);

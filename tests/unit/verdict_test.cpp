@@ -142,6 +142,15 @@ TEST_SUITE("verdict") {
     CHECK(has(phase_lines(report_of({run}))[0].first_token, "prefill (modelled) 60 ms "));
   }
 
+  TEST_CASE("phases that ran at once are said to, and what that won; those that did not are not") {
+    RunResult run = test::a_run();
+    CHECK_FALSE(has(phase_lines(report_of({run}))[0].first_token, "overlapped"));
+    run.overlaps = true;
+    const PhaseLines line = phase_lines(report_of({run}))[0];
+    CHECK(has(line.first_token, "; overlapped, so fetching took 25 ms (1.60x faster)"));
+    CHECK(has(line.store, "; overlapped, so storing took 5 ms (1.00x faster)"));
+  }
+
   TEST_CASE("rates have their unit in the heading, and none where nothing moved") {
     RunResult run = test::a_run();
     run.repetitions[0].counts.fetched_bytes = 500'000'000;  // in 0.25 s, by each of two workers

@@ -99,6 +99,12 @@ void add_measure_options(CLI::App& command, RunOptions& o) {
   command.add_option("--mode", o.mode, "closed:N = N workers, each serving one request after the other")
       ->capture_default_str()
       ->group(group);
+  command
+      .add_option("--overlap", o.overlap,
+                  "Decode what came while the next values are transferred, and encode likewise; auto: where it pays")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--warmup", o.warmup, "Leading requests that are served but not counted")
       ->transform(count())
       ->capture_default_str()

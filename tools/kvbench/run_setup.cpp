@@ -120,11 +120,13 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   options.bytes_per_token = o.bytes_per_token;
   options.adapter = o.adapter;
   options.tenant_salt = o.tenant_salt;
+  setup.overlap = o.overlap == "auto" ? kv::Overlap::automatic : o.overlap == "on" ? kv::Overlap::on : kv::Overlap::off;
   const auto fit = kv::fit_memory(setup.model, options, setup.workload.block_size(), setup.workers,
-                                  all_in_place(setup, *dtype), kv::machine_memory() / 4);
+                                  all_in_place(setup, *dtype), setup.overlap, kv::machine_memory() / 4);
   if (!fit) return kv::error(fit);
   options.bytes_per_token = setup.bytes_per_token = fit->bytes_per_token;
   setup.window = fit->window;
+  if (!fit->overlap) setup.overlap = kv::Overlap::off;
   if (options.bytes_per_token != o.bytes_per_token) {
     setup.warnings.push_back(
         fmt::format("payloads of real size, in windows of {} workers and a backend, would exceed a quarter of the "
@@ -203,6 +205,7 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.engine_cache = setup.engine_cache;
   plan.workers = setup.workers;
   plan.window = setup.window;
+  plan.overlap = setup.overlap;
   plan.warmup = options.warmup;
   plan.repetitions = options.repetitions;
   plan.verify = !options.no_verify;
