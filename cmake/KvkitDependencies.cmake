@@ -7,9 +7,12 @@ find_package(simdjson REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(blosc REQUIRED IMPORTED_TARGET blosc)
+pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
 set(KVKIT_PUBLIC_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
-set(KVKIT_PRIVATE_LIBRARIES simdjson::simdjson ZLIB::ZLIB PkgConfig::hiredis PkgConfig::zstd PkgConfig::xxhash
+set(KVKIT_PRIVATE_LIBRARIES simdjson::simdjson ZLIB::ZLIB PkgConfig::hiredis PkgConfig::zstd PkgConfig::lz4 PkgConfig::blosc PkgConfig::hwy PkgConfig::xxhash
   ${CMAKE_DL_LIBS})

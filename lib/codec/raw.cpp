@@ -35,6 +35,13 @@ Result<void> copy_exactly(std::span<const std::byte> body, std::span<std::byte> 
   return {};
 }
 
+Result<void> check_body(const Codec& codec, std::string_view name, const PayloadShape& shape,
+                        std::span<const std::byte> body, std::span<const std::byte> payload) {
+  if (payload.size() == shape.bytes().count() && body.size() == codec.bound(shape)) return {};
+  return error(Code::corrupt, fmt::format("body of {} bytes, {} makes {} of a payload of {}", body.size(), name,
+                                          codec.bound(shape), payload.size()));
+}
+
 const CodecRow kRawRow{
     .name = "raw",
     .number = 1,

@@ -8,10 +8,10 @@ namespace kv {
 namespace {
 
 constexpr std::array kMagic{std::byte{'K'}, std::byte{'V'}, std::byte{'V'}, std::byte{'1'}};
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 
-// Where each field begins; what is not named (flags at 7, 4 bytes at 12) is zero.
-constexpr std::size_t kVersionAt = 4, kCodecAt = 5, kDtypeAt = 6, kFlagsAt = 7, kPartAt = 8, kReservedAt = 12;
+// Where each field begins; flags and what is not named (1 byte at 5) are zero.
+constexpr std::size_t kVersionAt = 4, kReservedAt = 5, kDtypeAt = 6, kFlagsAt = 7, kPartAt = 8, kCodecAt = 12;
 constexpr std::size_t kBodyBytesAt = 16, kPayloadBytesAt = 24, kSpaceAt = 32, kBlockAt = 40, kBodyXxh3At = 48;
 constexpr std::size_t kOwnXxh3At = 56;
 static_assert(kOwnXxh3At + sizeof(std::uint64_t) == ValueHeader::kBytes);
@@ -38,7 +38,7 @@ void write_header(const ValueHeader& header, std::span<std::byte, ValueHeader::k
   put(out, kDtypeAt, header.dtype);
   put(out, kFlagsAt, std::uint8_t{0});
   put(out, kPartAt, header.part);
-  put(out, kReservedAt, std::uint32_t{0});
+  put(out, kReservedAt, std::uint8_t{0});
   put(out, kBodyBytesAt, header.body_bytes);
   put(out, kPayloadBytesAt, header.payload_bytes);
   put(out, kSpaceAt, header.space);
@@ -61,11 +61,11 @@ Result<ValueHeader> read_header(std::span<const std::byte, ValueHeader::kBytes> 
   if (const auto stored = get<std::uint64_t>(in, kOwnXxh3At); stored != own) {
     return error(Code::corrupt, fmt::format("value header's checksum is {:016x}, its bytes give {:016x}", stored, own));
   }
-  if (get<std::uint8_t>(in, kFlagsAt) != 0 || get<std::uint32_t>(in, kReservedAt) != 0) {
+  if (get<std::uint8_t>(in, kFlagsAt) != 0 || get<std::uint8_t>(in, kReservedAt) != 0) {
     return error(Code::corrupt, "value header uses flags that this kvkit does not know");
   }
   ValueHeader header;
-  header.codec = get<std::uint8_t>(in, kCodecAt);
+  header.codec = get<std::uint32_t>(in, kCodecAt);
   header.dtype = get<std::uint8_t>(in, kDtypeAt);
   header.part = get<std::uint32_t>(in, kPartAt);
   header.body_bytes = get<std::uint64_t>(in, kBodyBytesAt);

@@ -154,22 +154,16 @@ void PayloadSource::fill(const Key& key, std::uint32_t part, const PayloadShape&
 }
 
 bool PayloadSource::verify(const Key& key, std::uint32_t part, const PayloadShape& shape,
-                           std::span<const std::byte> payload, const Tolerance& tolerance,
+                           std::span<const std::byte> payload, const Codec& codec,
                            std::vector<std::byte>& scratch) const {
   if (payload.size() != shape.bytes().count()) return false;
-  if (tolerance.exact()) {
+  if (codec.tolerance(shape.dtype).exact()) {
     return each_piece(key, part, shape,
                       [payload](const Piece& piece) { return is_made_of(piece, payload.data() + piece.at); });
   }
-  scratch.resize(kPieceBytes);
-  return each_piece(key, part, shape, [&](const Piece& piece) {
-    make(piece, scratch.data());
-    for (std::size_t at = 0; at < piece.bytes; at += dtype_bytes(shape.dtype)) {
-      const float want = load_element(shape.dtype, &scratch[at]);
-      if (!tolerance.accepts(want, load_element(shape.dtype, &payload[piece.at + at]))) return false;
-    }
-    return true;
-  });
+  scratch.resize(payload.size());
+  fill(key, part, shape, scratch);
+  return codec.accepts(shape, scratch, payload);
 }
 
 }  // namespace kv

@@ -24,7 +24,7 @@ class PayloadSource {
   void fill(const Key& key, std::uint32_t part, const PayloadShape& shape, std::span<std::byte> payload) const;
   /// Whether `payload` is what fill() would make, within the codec's tolerance. `scratch` is reused between calls.
   bool verify(const Key& key, std::uint32_t part, const PayloadShape& shape, std::span<const std::byte> payload,
-              const Tolerance& tolerance, std::vector<std::byte>& scratch) const;
+              const Codec& codec, std::vector<std::byte>& scratch) const;
 
  private:
   struct Tile {

@@ -67,9 +67,8 @@ std::string Pipeline::verify(const Item& want, std::size_t slot) {
   if (!plan_.verify) return {};
   const std::span<std::byte> payload = slots_.payload(slot).first(want.shape.bytes().count());
   delta_.verified_bytes += payload.size();
-  const Tolerance tolerance = codec_->tolerance(want.shape.dtype);
   const Key& key = lease_.blocks[want.block].key;
-  if (payloads_.verify(key, want.part, want.shape, payload, tolerance, scratch_)) return {};
+  if (payloads_.verify(key, want.part, want.shape, payload, *codec_, scratch_)) return {};
   return "its payload is not what was stored";
 }
 
@@ -83,7 +82,7 @@ std::string Pipeline::decode(const Item& want, std::size_t slot, const Done& don
   if (header->space != key.space || header->block != key.block || header->part != want.part) {
     return "it is the value of another key";
   }
-  if (header->codec != plan_.codec.row->number || header->dtype != static_cast<std::uint8_t>(want.shape.dtype) ||
+  if (header->codec != plan_.codec.id() || header->dtype != static_cast<std::uint8_t>(want.shape.dtype) ||
       header->payload_bytes != payload.size() || header->body_bytes != body.size()) {
     return "codec, dtype or sizes in its header are not those of this run";
   }
@@ -124,7 +123,7 @@ std::string Pipeline::encode(const Item& value, std::size_t slot, Batch& batch) 
     body = body.first(*encoded);
   }
   const Key& key = lease_.blocks[value.block].key;
-  write_header({plan_.codec.row->number, static_cast<std::uint8_t>(value.shape.dtype), value.part, key.space, key.block,
+  write_header({plan_.codec.id(), static_cast<std::uint8_t>(value.shape.dtype), value.part, key.space, key.block,
                 body.size(), payload.size(), body_checksum(body)},
                slots_.header(slot));
   batch.ops.push_back({Op::Kind::put, value.block, value.part, slots_.header(slot), body});

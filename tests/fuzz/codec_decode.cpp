@@ -9,10 +9,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace kv;
   constexpr std::size_t kPrefix = 5;
   if (size < kPrefix) return 0;
-  const CodecRow& row = codecs()[data[0] % codecs().size()];
+  const std::size_t rows = codecs().size(), which = data[0] % (rows + codec_compositions().size());
   const Dtype dtype = all_dtypes()[data[1] % all_dtypes().size()];
   const PayloadShape shape{dtype, data[2], 2, data[3], data[4] % 16U};
-  const auto codec = parse_codec(row.name)->make();
+  const auto codec = parse_codec(which < rows ? codecs()[which].name : codec_compositions()[which - rows])->make();
   if (!codec) return 0;
   // Exactly as large as allowed, so that a sanitizer sees any step beyond.
   std::vector<std::byte> payload(shape.bytes().count());

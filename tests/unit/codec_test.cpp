@@ -61,18 +61,24 @@ Result<Buffer> decode(Codec& codec, const PayloadShape& shape, const Buffer& bod
   return room;
 }
 
-/// Runs `law` for every codec that can be made here and every dtype.
+std::vector<std::string> all_names() {
+  std::vector<std::string> names(codec_compositions().begin(), codec_compositions().end());
+  for (const CodecRow& row : codecs()) names.push_back(row.name);
+  return names;
+}
+
+/// Runs `law` for every codec and composition that can be made here and every dtype.
 template <class Law>
 void for_all(Law&& law) {
-  for (const CodecRow& row : codecs()) {
-    const auto codec = parse_codec(row.name)->make();
+  for (const std::string& name : all_names()) {
+    const auto codec = parse_codec(name)->make();
     if (!codec) {
       CHECK(codec.error().code == Code::unavailable);
-      MESSAGE(row.name << " left out: " << codec.error().message);
+      MESSAGE(name << " left out: " << codec.error().message);
       continue;
     }
     for (const Dtype dtype : all_dtypes()) {
-      INFO(row.name, " of ", dtype_name(dtype));
+      INFO(name, " of ", dtype_name(dtype));
       Random random(static_cast<std::uint64_t>(dtype));
       law(**codec, dtype, random);
     }
@@ -89,19 +95,8 @@ TEST_SUITE("codec") {
         const Buffer payload = payload_of(shape, random);
         const auto got = decode(codec, shape, encode(codec, shape, payload));
         REQUIRE(got.has_value());
-        const Tolerance tolerance = codec.tolerance(dtype);
-        if (tolerance.exact()) {
-          CHECK(*got == payload);
-          continue;
-        }
-        const std::size_t size = dtype_bytes(dtype);
-        for (std::size_t i = 0; i < payload.size(); i += size) {
-          const float want_value = load_element(dtype, &payload[i]), got_value = load_element(dtype, &(*got)[i]);
-          CAPTURE(want_value);
-          CAPTURE(got_value);
-          CHECK(tolerance.accepts(want_value, got_value));
-          if (!std::isnan(want_value)) CHECK(std::signbit(want_value) == std::signbit(got_value));
-        }
+        CHECK(codec.accepts(shape, payload, *got));
+        if (codec.tolerance(dtype).exact()) CHECK(*got == payload);
       }
     });
   }
@@ -163,14 +158,94 @@ TEST_SUITE("codec") {
     CHECK(codec->tolerance(Dtype::bf16).exact());
   }
 
-  TEST_CASE("an unknown codec suggests the nearest; joins and levels say that they are not there yet") {
-    CHECK(parse_codec("rw").error().hint == "did you mean 'raw'? known codecs: raw, fp16, pickle");
-    CHECK(parse_codec("").error().code == Code::bad_input);
-    CHECK(parse_codec("fp16+zstd").error().message == "codec 'fp16+zstd': codecs cannot be joined with '+' yet");
-    CHECK(parse_codec("raw:3").error().message == "codec 'raw:3': no codec takes a level yet");
-    CHECK(parse_codec("raw")->row->number == 1);
-    CHECK(parse_codec("fp16")->row->number == 2);
-    CHECK(parse_codec("pickle")->row->number == 3);
+  TEST_CASE("an unknown codec suggests the nearest, a misplaced one says where it belongs") {
+    CHECK(parse_codec("rw").error().hint.starts_with("did you mean 'raw'? known codecs: raw, fp16, bf16, "));
+    CHECK(parse_codec("int8+zst").error().hint.starts_with("did you mean 'zstd'? "));
+    for (const char* nothing : {"", "+", "raw+", "+zstd", ":3"})
+      CHECK(parse_codec(nothing).error().code == Code::bad_input);
+    CHECK(parse_codec("zstd+int8").error().message == "codec 'zstd+int8': int8 reads a payload, so it stands first");
+    CHECK(parse_codec("zstd+int8").error().hint == "one codec of numbers, then compressors: int8+zstd");
+    CHECK(parse_codec("raw+int8").error().hint == "one codec of numbers, then compressors: int8+zstd");
+    CHECK(parse_codec("raw:3").error().message == "codec 'raw:3': raw takes no option");
+    CHECK(parse_codec("zstd:0").error().hint == "levels are 1 to 19");
+    CHECK(parse_codec("zstd:20").error().code == Code::bad_input);
+    CHECK(parse_codec("zstd:x").error().code == Code::bad_input);
+    CHECK(parse_codec("int4:7").error().code == Code::bad_input);
+    CHECK(parse_codec("int4:33").error().code == Code::bad_input);
+    CHECK(parse_codec("int4:8192").error().code == Code::bad_input);
+    CHECK(parse_codec("shuffle:gzip").error().hint == "known: lz4, zstd, blosclz");
+    CHECK(parse_codec("int8+lz4+zstd+shuffle+lz4").error().message.find("more than 4 stages") != std::string::npos);
+  }
+
+  TEST_CASE("a composition's id names its stages, the first one lowest; raw in front goes without saying") {
+    CHECK(parse_codec("raw")->id() == 1);
+    CHECK(parse_codec("fp16")->id() == 2);
+    CHECK(parse_codec("pickle")->id() == 3);
+    CHECK(parse_codec("int8+zstd:3")->id() == 0x0906);
+    CHECK(parse_codec("zstd")->id() == 0x0901);
+    CHECK(parse_codec("raw+zstd:7")->text == "zstd:7");
+    CHECK(parse_codec("raw")->text == "raw");
+    CHECK(parse_codec("int8+zstd:3")->text == "int8+zstd:3");
+  }
+
+  TEST_CASE("sizes of scaled bodies are those of codes and scales") {
+    // 3 layers of K and V, 5 tokens x 7 channels: K has a scale for each of 7 channels, V for each of 5 tokens.
+    CHECK((*parse_codec("int8")->make())->bound({Dtype::bf16, 3, 2, 5, 7}) == 3 * (2 * 35 + 2 * (7 + 5)));
+    CHECK((*parse_codec("int8")->make())->bound({Dtype::fp32, 3, 1, 5, 7}) == 3 * (35 + 2 * 5));
+    // Runs of 16 over 35 elements: 16, 16 and 3, of 8, 8 and 2 bytes.
+    CHECK((*parse_codec("int4:16")->make())->bound({Dtype::fp16, 3, 2, 5, 7}) == 3 * 2 * (8 + 8 + 2 + 3 * 2));
+    CHECK((*parse_codec("fp8")->make())->bound({Dtype::fp32, 1, 2, 100, 4}) == 2 * (400 + 4 * 2));
+    CHECK((*parse_codec("int4")->make())->bound({Dtype::int8, 3, 2, 5, 7}) == 3 * 2 * 35);
+  }
+
+  TEST_CASE("the tolerance of a scaled codec is sharp: rows that changed places are found") {
+    Random random(3);
+    for (const char* name : {"int8", "fp8", "int4"}) {
+      CAPTURE(name);
+      const PayloadShape shape{Dtype::fp32, 2, 2, 8, 64};
+      Buffer payload(shape.bytes().count());
+      for (std::size_t i = 0; i < shape.elements(); ++i) {
+        store_element(shape.dtype, static_cast<float>(random.uniform() * 2 - 1), &payload[i * 4]);
+      }
+      const auto codec = *parse_codec(name)->make();
+      Buffer got = *decode(*codec, shape, encode(*codec, shape, payload));
+      REQUIRE(codec->accepts(shape, payload, got));
+      const std::size_t row = 64 * 4;
+      for (std::size_t at = 0; at < got.size(); at += 2 * row) {
+        Buffer swapped = got;
+        std::swap_ranges(swapped.begin() + static_cast<long>(at), swapped.begin() + static_cast<long>(at + row),
+                         swapped.begin() + static_cast<long>(at + row));
+        CHECK_FALSE(codec->accepts(shape, payload, swapped));
+      }
+      for (std::size_t i = 0; i < shape.elements(); i += 97) {  // one element, a twelfth of its group's largest away
+        Buffer off = got;
+        const float value = load_element(shape.dtype, &payload[i * 4]);
+        store_element(shape.dtype, value + (value > 0 ? 0.1F : -0.1F), &off[i * 4]);
+        CHECK_FALSE(codec->accepts(shape, payload, off));
+      }
+    }
+  }
+
+  TEST_CASE("what becomes of numbers that are none, and of the largest") {
+    const float inf = std::numeric_limits<float>::infinity(), most = std::numeric_limits<float>::max();
+    const std::vector<float> values{std::nanf(""), inf, -inf, most, -most, 1e38F, 0, -0.0F};
+    const PayloadShape shape{Dtype::fp32, 1, 1, 1, values.size()};
+    Buffer payload(shape.bytes().count());
+    for (std::size_t i = 0; i < values.size(); ++i) store_element(shape.dtype, values[i], &payload[i * 4]);
+    for (const char* name : {"int8", "fp8", "int4"}) {
+      CAPTURE(name);
+      const auto codec = *parse_codec(name)->make();
+      const Buffer got = *decode(*codec, shape, encode(*codec, shape, payload));
+      const auto at = [&](std::size_t i) { return load_element(shape.dtype, &got[i * 4]); };
+      CHECK(std::isnan(at(0)));
+      CHECK(at(1) >= at(3));  // an infinity is cut off at the largest code
+      CHECK(at(2) <= at(4));
+      CHECK(std::isfinite(at(1)));
+      CHECK(at(3) > 0.9F * most);
+      CHECK(std::isfinite(at(3)));
+      CHECK(at(4) == -at(3));
+      CHECK(at(6) == 0);
+    }
   }
 }
 

@@ -59,6 +59,10 @@ std::vector<Item> list_codecs() {
     const Json json = {{"name", row.name}, {"summary", row.summary}, {"options", options_of(row.options)}};
     items.push_back({json, {row.name, row.summary}});
   }
+  for (const std::string& text : kv::codec_compositions()) {
+    const std::string summary = "a composition worth knowing";
+    items.push_back({{{"name", text}, {"summary", summary}, {"options", Json::array()}}, {text, summary}});
+  }
   return items;
 }
 

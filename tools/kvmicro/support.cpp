@@ -39,6 +39,11 @@ void ByteRate::set(benchmark::State& state, std::uint64_t bytes_per_iteration) c
   if (limit > 0 && elapsed_s > 0) state.counters["efficiency"] = bytes / elapsed_s / limit;
 }
 
+void ByteRate::set_read_and_written(benchmark::State& state, std::uint64_t bytes_per_iteration) const {
+  set(state, bytes_per_iteration);
+  state.counters["efficiency"] = state.counters["efficiency"] / 2;
+}
+
 std::string make_trace(std::size_t bytes) {
   constexpr std::uint64_t kBlock = 512, kConversations = 20000;
   kv::Random random(1);

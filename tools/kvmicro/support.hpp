@@ -14,6 +14,8 @@ class ByteRate {
  public:
   ByteRate();
   void set(benchmark::State& state, std::uint64_t bytes_per_iteration) const;
+  /// The same for work whose reads and writes are counted: a copy does two bytes of both for each byte copied.
+  void set_read_and_written(benchmark::State& state, std::uint64_t bytes_per_iteration) const;
 
  private:
   double start_s_ = 0;  // CPU time of this thread

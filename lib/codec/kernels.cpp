@@ -1,0 +1,294 @@
+#include "codec/kernels.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <hwy/cache_control.h>
+
+#include "codec/fp8.hpp"
+#include "codec/half.hpp"
+#include "codec/quantise.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/kernels.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once for each target
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace kv::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// The compiler vectorises these loops over the specification for the target at hand: faster than intrinsics by hand
+// are they not, but every element is computed by the one function that specifies it.
+
+template <class T>
+T element(const std::byte* from, std::size_t i) {
+  T value;
+  std::memcpy(&value, from + i * sizeof value, sizeof value);
+  return value;
+}
+
+template <class T>
+void set_element(std::byte* to, std::size_t i, T value) {
+  std::memcpy(to + i * sizeof value, &value, sizeof value);
+}
+
+template <class From, class To, class Convert>
+void convert_all(const std::byte* __restrict from, std::byte* __restrict to, std::size_t count, Convert convert) {
+  for (std::size_t i = 0; i < count; ++i) set_element<To>(to, i, convert(element<From>(from, i)));
+}
+
+constexpr std::size_t kTileBytes = 8192;                         // stays in the first-level cache
+constexpr std::size_t kStreamFromBytes = std::size_t{16} << 20;  // both ends: what no cache keeps for the next reader
+
+/// Writes a tile past the cache; to must be a multiple of 64.
+void stream(const std::byte* from, std::byte* to, std::size_t bytes) {
+  const hn::ScalableTag<std::uint8_t> d;
+  const std::size_t step = hn::Lanes(d);
+  const auto* in = reinterpret_cast<const std::uint8_t*>(from);
+  auto* out = reinterpret_cast<std::uint8_t*>(to);
+  std::size_t at = 0;
+  for (; at + step <= bytes; at += step) hn::Stream(hn::LoadU(d, in + at), d, out + at);
+  std::memcpy(out + at, in + at, bytes - at);
+}
+
+template <class From, class To, class Convert>
+void convert(const std::byte* from, std::byte* to, std::size_t count, Convert by) {
+  if (count * (sizeof(From) + sizeof(To)) < kStreamFromBytes) return convert_all<From, To>(from, to, count, by);
+  const std::size_t odd = (64 - reinterpret_cast<std::uintptr_t>(to) % 64) % 64;
+  if (odd % sizeof(To) != 0) return convert_all<From, To>(from, to, count, by);
+  std::size_t at = odd / sizeof(To);
+  convert_all<From, To>(from, to, at, by);
+  alignas(64) std::byte tile[kTileBytes];
+  while (at < count) {
+    const std::size_t n = std::min(kTileBytes / sizeof(To), count - at);
+    convert_all<From, To>(from + at * sizeof(From), tile, n, by);
+    stream(tile, to + at * sizeof(To), n * sizeof(To));
+    at += n;
+  }
+  hwy::FlushStream();
+}
+
+void halves_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
+  convert<float, std::uint16_t>(from, to, count, [](float v) { return half_from_float(v); });
+}
+void floats_from_halves(const std::byte* from, std::byte* to, std::size_t count) {
+  convert<std::uint16_t, float>(from, to, count, [](std::uint16_t v) { return float_from_half(v); });
+}
+void bf16_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
+  convert<float, std::uint16_t>(from, to, count, [](float v) { return bf16_from_float(v); });
+}
+void floats_from_bf16(const std::byte* from, std::byte* to, std::size_t count) {
+  convert<std::uint16_t, float>(from, to, count, [](std::uint16_t v) { return float_from_bf16(v); });
+}
+
+void column_magnitudes(const float* __restrict row, std::uint32_t* __restrict largest, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t magnitude = finite_magnitude(row[i]);
+    largest[i] = magnitude > largest[i] ? magnitude : largest[i];
+  }
+}
+
+void group_magnitudes(const float* __restrict from, std::size_t count, std::size_t group,
+                      std::uint32_t* __restrict largest) {
+  for (std::size_t at = 0; at < count; at += group, ++largest) {
+    const std::size_t n = std::min(group, count - at);
+    std::uint32_t most = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint32_t magnitude = finite_magnitude(from[at + i]);
+      most = magnitude > most ? magnitude : most;
+    }
+    *largest = most;
+  }
+}
+
+void int8_from_columns(const float* __restrict row, const float* __restrict inverse, std::byte* __restrict to,
+                       std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::byte>(integer_code(row[i] * inverse[i], 127));
+}
+
+void columns_from_int8(const std::byte* __restrict from, const float* __restrict scale, float largest_element,
+                       float* __restrict row, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    row[i] = float_from_integer_code(static_cast<std::int8_t>(from[i]), 127, scale[i], largest_element);
+  }
+}
+
+/// Calls on_group(first element, how many, index) for each group.
+template <class OnGroup>
+void each_group(std::size_t count, std::size_t group, OnGroup on_group) {
+  for (std::size_t at = 0, index = 0; at < count; at += group, ++index) {
+    on_group(at, std::min(group, count - at), index);
+  }
+}
+
+void int8_from_groups(const float* __restrict from, std::size_t count, std::size_t group,
+                      const float* __restrict inverse, std::byte* __restrict to) {
+  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) {
+    const float by = inverse[index];
+    for (std::size_t i = at; i < at + n; ++i) to[i] = static_cast<std::byte>(integer_code(from[i] * by, 127));
+  });
+}
+
+void groups_from_int8(const std::byte* __restrict from, std::size_t count, std::size_t group,
+                      const float* __restrict scale, float largest_element, float* __restrict to) {
+  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) {
+    const float by = scale[index];
+    for (std::size_t i = at; i < at + n; ++i) {
+      to[i] = float_from_integer_code(static_cast<std::int8_t>(from[i]), 127, by, largest_element);
+    }
+  });
+}
+
+void fp8_from_groups(const float* __restrict from, std::size_t count, std::size_t group,
+                     const float* __restrict inverse, std::byte* __restrict to) {
+  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) {
+    const float by = inverse[index];
+    for (std::size_t i = at; i < at + n; ++i) to[i] = static_cast<std::byte>(fp8_from_float(from[i] * by));
+  });
+}
+
+void groups_from_fp8(const std::byte* __restrict from, std::size_t count, std::size_t group,
+                     const float* __restrict scale, float largest_element, float* __restrict to) {
+  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) {
+    const float by = scale[index];
+    for (std::size_t i = at; i < at + n; ++i) {
+      to[i] = descaled(float_from_fp8(static_cast<std::uint8_t>(from[i])), by, largest_element);
+    }
+  });
+}
+
+void int4_from_groups(const float* __restrict from, std::size_t count, std::size_t group,
+                      const float* __restrict inverse, std::byte* __restrict to) {
+  each_group(count, group, [=, &to](std::size_t at, std::size_t n, std::size_t index) {
+    const float by = inverse[index];
+    const std::size_t low = (n + 1) / 2, high = n / 2;
+    const float* __restrict first = from + at;
+    const float* __restrict second = from + at + low;
+    for (std::size_t i = 0; i < high; ++i) {
+      const std::int32_t a = integer_code(first[i] * by, 7), b = integer_code(second[i] * by, 7);
+      to[i] = static_cast<std::byte>((a & 15) | (b & 15) << 4);
+    }
+    if (high < low) to[high] = static_cast<std::byte>(integer_code(first[high] * by, 7) & 15);
+    to += low;
+  });
+}
+
+void groups_from_int4(const std::byte* __restrict from, std::size_t count, std::size_t group,
+                      const float* __restrict scale, float largest_element, float* __restrict to) {
+  each_group(count, group, [=, &from](std::size_t at, std::size_t n, std::size_t index) {
+    const float by = scale[index];
+    const std::size_t low = (n + 1) / 2, high = n / 2;
+    float* __restrict first = to + at;
+    float* __restrict second = to + at + low;
+    for (std::size_t i = 0; i < low; ++i) {
+      const std::int32_t code = ((static_cast<std::int32_t>(from[i]) & 15) ^ 8) - 8;
+      first[i] = float_from_integer_code(code, 7, by, largest_element);
+    }
+    for (std::size_t i = 0; i < high; ++i) {
+      const std::int32_t code = ((static_cast<std::int32_t>(from[i]) >> 4) ^ 8) - 8;
+      second[i] = float_from_integer_code(code, 7, by, largest_element);
+    }
+    from += low;
+  });
+}
+
+}  // namespace kv::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace kv::kernels {
+
+HWY_EXPORT(halves_from_floats);
+HWY_EXPORT(floats_from_halves);
+HWY_EXPORT(bf16_from_floats);
+HWY_EXPORT(floats_from_bf16);
+HWY_EXPORT(column_magnitudes);
+HWY_EXPORT(group_magnitudes);
+HWY_EXPORT(int8_from_columns);
+HWY_EXPORT(columns_from_int8);
+HWY_EXPORT(int8_from_groups);
+HWY_EXPORT(groups_from_int8);
+HWY_EXPORT(fp8_from_groups);
+HWY_EXPORT(groups_from_fp8);
+HWY_EXPORT(int4_from_groups);
+HWY_EXPORT(groups_from_int4);
+
+void halves_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(halves_from_floats)(from, to, count);
+}
+void floats_from_halves(const std::byte* from, std::byte* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(floats_from_halves)(from, to, count);
+}
+void bf16_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(bf16_from_floats)(from, to, count);
+}
+void floats_from_bf16(const std::byte* from, std::byte* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(floats_from_bf16)(from, to, count);
+}
+void column_magnitudes(const float* row, std::uint32_t* largest, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(column_magnitudes)(row, largest, count);
+}
+void group_magnitudes(const float* from, std::size_t count, std::size_t group, std::uint32_t* largest) {
+  HWY_DYNAMIC_DISPATCH(group_magnitudes)(from, count, group, largest);
+}
+void int8_from_columns(const float* row, const float* inverse, std::byte* to, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(int8_from_columns)(row, inverse, to, count);
+}
+void columns_from_int8(const std::byte* from, const float* scale, float largest_element, float* row,
+                       std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(columns_from_int8)(from, scale, largest_element, row, count);
+}
+void int8_from_groups(const float* from, std::size_t count, std::size_t group, const float* inverse, std::byte* to) {
+  HWY_DYNAMIC_DISPATCH(int8_from_groups)(from, count, group, inverse, to);
+}
+void groups_from_int8(const std::byte* from, std::size_t count, std::size_t group, const float* scale,
+                      float largest_element, float* to) {
+  HWY_DYNAMIC_DISPATCH(groups_from_int8)(from, count, group, scale, largest_element, to);
+}
+void fp8_from_groups(const float* from, std::size_t count, std::size_t group, const float* inverse, std::byte* to) {
+  HWY_DYNAMIC_DISPATCH(fp8_from_groups)(from, count, group, inverse, to);
+}
+void groups_from_fp8(const std::byte* from, std::size_t count, std::size_t group, const float* scale,
+                     float largest_element, float* to) {
+  HWY_DYNAMIC_DISPATCH(groups_from_fp8)(from, count, group, scale, largest_element, to);
+}
+void int4_from_groups(const float* from, std::size_t count, std::size_t group, const float* inverse, std::byte* to) {
+  HWY_DYNAMIC_DISPATCH(int4_from_groups)(from, count, group, inverse, to);
+}
+void groups_from_int4(const std::byte* from, std::size_t count, std::size_t group, const float* scale,
+                      float largest_element, float* to) {
+  HWY_DYNAMIC_DISPATCH(groups_from_int4)(from, count, group, scale, largest_element, to);
+}
+
+void load_floats(Dtype dtype, const std::byte* from, float* to, std::size_t count) {
+  auto* out = reinterpret_cast<std::byte*>(to);
+  if (dtype == Dtype::bf16) return floats_from_bf16(from, out, count);
+  if (dtype == Dtype::fp16) return floats_from_halves(from, out, count);
+  std::memcpy(out, from, count * sizeof(float));
+}
+
+void store_floats(Dtype dtype, const float* from, std::byte* to, std::size_t count) {
+  const auto* in = reinterpret_cast<const std::byte*>(from);
+  if (dtype == Dtype::bf16) return bf16_from_floats(in, to, count);
+  if (dtype == Dtype::fp16) return halves_from_floats(in, to, count);
+  std::memcpy(to, in, count * sizeof(float));
+}
+
+std::vector<std::int64_t> targets() {
+  std::vector<std::int64_t> out;
+  const std::int64_t compiled = HWY_TARGETS, supported = hwy::SupportedTargets();
+  for (std::int64_t all = compiled & supported; all != 0; all &= all - 1) out.push_back(all & -all);
+  return out;
+}
+
+void use_target(std::int64_t target) {
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+const char* target_name(std::int64_t target) { return hwy::TargetName(target); }
+
+}  // namespace kv::kernels
+#endif
