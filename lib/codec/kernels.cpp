@@ -19,8 +19,8 @@ namespace kv::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The compiler vectorises these loops over the specification for the target at hand: faster than intrinsics by hand
-// are they not, but every element is computed by the one function that specifies it.
+// Most loops apply the specification to one element after the other, and the compiler vectorises them for the target at
+// hand. What it does badly is by hand: maxima, and making bytes of 32-bit lanes.
 
 template <class T>
 T element(const std::byte* from, std::size_t i) {
@@ -53,17 +53,18 @@ void stream(const std::byte* from, std::byte* to, std::size_t bytes) {
   std::memcpy(out + at, in + at, bytes - at);
 }
 
-template <class From, class To, class Convert>
-void convert(const std::byte* from, std::byte* to, std::size_t count, Convert by) {
-  if (count * (sizeof(From) + sizeof(To)) < kStreamFromBytes) return convert_all<From, To>(from, to, count, by);
+/// all(from, to, count) converts what fits a cache.
+template <class From, class To, class All>
+void convert(const std::byte* from, std::byte* to, std::size_t count, All all) {
+  if (count * (sizeof(From) + sizeof(To)) < kStreamFromBytes) return all(from, to, count);
   const std::size_t odd = (64 - reinterpret_cast<std::uintptr_t>(to) % 64) % 64;
-  if (odd % sizeof(To) != 0) return convert_all<From, To>(from, to, count, by);
+  if (odd % sizeof(To) != 0) return all(from, to, count);
   std::size_t at = odd / sizeof(To);
-  convert_all<From, To>(from, to, at, by);
+  all(from, to, at);
   alignas(64) std::byte tile[kTileBytes];
   while (at < count) {
     const std::size_t n = std::min(kTileBytes / sizeof(To), count - at);
-    convert_all<From, To>(from + at * sizeof(From), tile, n, by);
+    all(from + at * sizeof(From), tile, n);
     stream(tile, to + at * sizeof(To), n * sizeof(To));
     at += n;
   }
@@ -71,16 +72,39 @@ void convert(const std::byte* from, std::byte* to, std::size_t count, Convert by
 }
 
 void halves_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
-  convert<float, std::uint16_t>(from, to, count, [](float v) { return half_from_float(v); });
+  convert<float, std::uint16_t>(from, to, count, [](const std::byte* in, std::byte* out, std::size_t n) {
+    convert_all<float, std::uint16_t>(in, out, n, [](float v) { return half_from_float(v); });
+  });
 }
 void floats_from_halves(const std::byte* from, std::byte* to, std::size_t count) {
-  convert<std::uint16_t, float>(from, to, count, [](std::uint16_t v) { return float_from_half(v); });
+  convert<std::uint16_t, float>(from, to, count, [](const std::byte* in, std::byte* out, std::size_t n) {
+    convert_all<std::uint16_t, float>(in, out, n, [](std::uint16_t v) { return float_from_half(v); });
+  });
 }
 void bf16_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
-  convert<float, std::uint16_t>(from, to, count, [](float v) { return bf16_from_float(v); });
+  const hn::ScalableTag<float> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::Rebind<std::uint16_t, decltype(d)> narrow;
+  const std::size_t step = hn::Lanes(d);
+  const auto all = [=](const std::byte* in, std::byte* out, std::size_t n) HWY_ATTR {
+    std::size_t i = 0;
+    for (; i + step <= n; i += step) {
+      const auto bits = hn::BitCast(du, hn::LoadU(d, reinterpret_cast<const float*>(in) + i));
+      const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
+      const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fff))));
+      const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(du, 0x40));
+      const auto nan = hn::RebindMask(du, hn::IsNaN(hn::BitCast(d, bits)));
+      hn::StoreU(hn::TruncateTo(narrow, hn::IfThenElse(nan, quiet, rounded)), narrow,
+                 reinterpret_cast<std::uint16_t*>(out) + i);
+    }
+    convert_all<float, std::uint16_t>(in + i * 4, out + i * 2, n - i, [](float v) { return bf16_from_float(v); });
+  };
+  convert<float, std::uint16_t>(from, to, count, all);
 }
 void floats_from_bf16(const std::byte* from, std::byte* to, std::size_t count) {
-  convert<std::uint16_t, float>(from, to, count, [](std::uint16_t v) { return float_from_bf16(v); });
+  convert<std::uint16_t, float>(from, to, count, [](const std::byte* in, std::byte* out, std::size_t n) {
+    convert_all<std::uint16_t, float>(in, out, n, [](std::uint16_t v) { return float_from_bf16(v); });
+  });
 }
 
 void column_magnitudes(const float* __restrict row, std::uint32_t* __restrict largest, std::size_t count) {
@@ -90,22 +114,63 @@ void column_magnitudes(const float* __restrict row, std::uint32_t* __restrict la
   }
 }
 
-void group_magnitudes(const float* __restrict from, std::size_t count, std::size_t group,
-                      std::uint32_t* __restrict largest) {
-  for (std::size_t at = 0; at < count; at += group, ++largest) {
-    const std::size_t n = std::min(group, count - at);
-    std::uint32_t most = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::uint32_t magnitude = finite_magnitude(from[at + i]);
-      most = magnitude > most ? magnitude : most;
-    }
-    *largest = most;
+/// By hand: compilers keep a maximum in one register and wait for it at every step. Magnitudes are no larger than what
+/// a signed lane holds.
+HWY_INLINE std::uint32_t most_of(const float* from, std::size_t count) {
+  const hn::ScalableTag<std::int32_t> d;
+  const std::size_t step = hn::Lanes(d);
+  const auto all = hn::Set(d, 0x7fff'ffff), infinite = hn::Set(d, 0x7f80'0000);
+  const auto magnitudes = [&](std::size_t i) HWY_ATTR {
+    const auto magnitude = hn::And(hn::BitCast(d, hn::LoadU(hn::ScalableTag<float>(), from + i)), all);
+    return hn::IfThenElseZero(hn::Lt(magnitude, infinite), magnitude);
+  };
+  auto a = hn::Zero(d), b = a, c = a, e = a;
+  std::size_t i = 0;
+  for (; i + 4 * step <= count; i += 4 * step) {
+    a = hn::Max(a, magnitudes(i));
+    b = hn::Max(b, magnitudes(i + step));
+    c = hn::Max(c, magnitudes(i + 2 * step));
+    e = hn::Max(e, magnitudes(i + 3 * step));
   }
+  for (; i + step <= count; i += step) a = hn::Max(a, magnitudes(i));
+  auto most = static_cast<std::uint32_t>(hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(a, b), hn::Max(c, e)))));
+  for (; i < count; ++i) most = std::max(most, finite_magnitude(from[i]));
+  return most;
 }
 
-void int8_from_columns(const float* __restrict row, const float* __restrict inverse, std::byte* __restrict to,
-                       std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::byte>(integer_code(row[i] * inverse[i], 127));
+void group_magnitudes(const float* from, std::size_t count, std::size_t group, std::uint32_t* largest) {
+  for (std::size_t at = 0; at < count; at += group) *largest++ = most_of(from + at, std::min(group, count - at));
+}
+
+using Floats = hn::ScalableTag<float>;
+using Ints = hn::RebindToSigned<Floats>;
+using Unsigned = hn::RebindToUnsigned<Floats>;
+
+/// integer_code of every lane.
+template <class V>
+HWY_INLINE hn::Vec<Ints> integer_codes(V scaled, std::int32_t largest) {
+  const Floats d;
+  const Ints di;
+  const auto bound = hn::Set(d, static_cast<float>(largest)), whole = hn::Set(d, 0x1.8p23F);
+  const auto within = hn::Max(hn::Min(scaled, bound), hn::Neg(bound));
+  const auto rounded = hn::Sub(hn::BitCast(di, hn::Add(within, whole)), hn::BitCast(di, whole));
+  return hn::IfThenElse(hn::RebindMask(di, hn::IsNaN(scaled)), hn::Set(di, -largest - 1), rounded);
+}
+
+/// The low byte of every lane.
+HWY_INLINE void store_bytes(hn::Vec<Ints> lanes, std::byte* to) {
+  const hn::Rebind<std::uint8_t, Floats> bytes;
+  hn::StoreU(hn::TruncateTo(bytes, hn::BitCast(Unsigned(), lanes)), bytes, reinterpret_cast<std::uint8_t*>(to));
+}
+
+void int8_from_columns(const float* row, const float* inverse, std::byte* to, std::size_t count) {
+  const Floats d;
+  const std::size_t step = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + step <= count; i += step) {
+    store_bytes(integer_codes(hn::Mul(hn::LoadU(d, row + i), hn::LoadU(d, inverse + i)), 127), to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<std::byte>(integer_code(row[i] * inverse[i], 127));
 }
 
 void columns_from_int8(const std::byte* __restrict from, const float* __restrict scale, float largest_element,
@@ -123,11 +188,15 @@ void each_group(std::size_t count, std::size_t group, OnGroup on_group) {
   }
 }
 
-void int8_from_groups(const float* __restrict from, std::size_t count, std::size_t group,
-                      const float* __restrict inverse, std::byte* __restrict to) {
-  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) {
-    const float by = inverse[index];
-    for (std::size_t i = at; i < at + n; ++i) to[i] = static_cast<std::byte>(integer_code(from[i] * by, 127));
+void int8_from_groups(const float* from, std::size_t count, std::size_t group, const float* inverse, std::byte* to) {
+  const Floats d;
+  const std::size_t step = hn::Lanes(d);
+  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) HWY_ATTR {
+    const auto by = hn::Set(d, inverse[index]);
+    const std::size_t end = at + n;
+    std::size_t i = at;
+    for (; i + step <= end; i += step) store_bytes(integer_codes(hn::Mul(hn::LoadU(d, from + i), by), 127), to + i);
+    for (; i < end; ++i) to[i] = static_cast<std::byte>(integer_code(from[i] * inverse[index], 127));
   });
 }
 
@@ -141,11 +210,33 @@ void groups_from_int8(const std::byte* __restrict from, std::size_t count, std::
   });
 }
 
-void fp8_from_groups(const float* __restrict from, std::size_t count, std::size_t group,
-                     const float* __restrict inverse, std::byte* __restrict to) {
-  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) {
-    const float by = inverse[index];
-    for (std::size_t i = at; i < at + n; ++i) to[i] = static_cast<std::byte>(fp8_from_float(from[i] * by));
+/// fp8_from_float of every lane.
+template <class V>
+HWY_INLINE hn::Vec<Ints> fp8_codes(V value) {
+  const Ints di;
+  const Unsigned du;
+  const auto bits = hn::BitCast(di, value);
+  const auto magnitude = hn::And(bits, hn::Set(di, 0x7fff'ffff));
+  const auto odd = hn::And(hn::ShiftRight<20>(magnitude), hn::Set(di, 1));
+  const auto normal = hn::ShiftRight<20>(hn::Add(magnitude, hn::Add(odd, hn::Set(di, 0x7'ffff - ((127 - 7) << 23)))));
+  const auto ulp = hn::Set(Floats(), 0x1p14F);
+  const auto subnormal = hn::Sub(hn::BitCast(di, hn::Add(hn::BitCast(Floats(), magnitude), ulp)), hn::BitCast(di, ulp));
+  const auto rounded = hn::IfThenElse(hn::Lt(magnitude, hn::Set(di, (127 - 6) << 23)), subnormal, normal);
+  const auto finite = hn::Min(rounded, hn::Set(di, 0x7e));
+  const auto code = hn::IfThenElse(hn::Gt(magnitude, hn::Set(di, 0x7f80'0000)), hn::Set(di, 0x7f), finite);
+  const auto sign = hn::And(hn::ShiftRight<24>(hn::BitCast(du, value)), hn::Set(du, 0x80));
+  return hn::Or(code, hn::BitCast(di, sign));
+}
+
+void fp8_from_groups(const float* from, std::size_t count, std::size_t group, const float* inverse, std::byte* to) {
+  const Floats d;
+  const std::size_t step = hn::Lanes(d);
+  each_group(count, group, [=](std::size_t at, std::size_t n, std::size_t index) HWY_ATTR {
+    const auto by = hn::Set(d, inverse[index]);
+    const std::size_t end = at + n;
+    std::size_t i = at;
+    for (; i + step <= end; i += step) store_bytes(fp8_codes(hn::Mul(hn::LoadU(d, from + i), by)), to + i);
+    for (; i < end; ++i) to[i] = static_cast<std::byte>(fp8_from_float(from[i] * inverse[index]));
   });
 }
 
@@ -159,14 +250,24 @@ void groups_from_fp8(const std::byte* __restrict from, std::size_t count, std::s
   });
 }
 
-void int4_from_groups(const float* __restrict from, std::size_t count, std::size_t group,
-                      const float* __restrict inverse, std::byte* __restrict to) {
-  each_group(count, group, [=, &to](std::size_t at, std::size_t n, std::size_t index) {
+void int4_from_groups(const float* from, std::size_t count, std::size_t group, const float* inverse, std::byte* to) {
+  const Floats d;
+  const Ints di;
+  const std::size_t step = hn::Lanes(d);
+  const auto nibble = hn::Set(di, 15);
+  each_group(count, group, [=, &to](std::size_t at, std::size_t n, std::size_t index) HWY_ATTR {
     const float by = inverse[index];
+    const auto by_all = hn::Set(d, by);
     const std::size_t low = (n + 1) / 2, high = n / 2;
-    const float* __restrict first = from + at;
-    const float* __restrict second = from + at + low;
-    for (std::size_t i = 0; i < high; ++i) {
+    const float* first = from + at;
+    const float* second = from + at + low;
+    std::size_t i = 0;
+    for (; i + step <= high; i += step) {
+      const auto a = integer_codes(hn::Mul(hn::LoadU(d, first + i), by_all), 7);
+      const auto b = integer_codes(hn::Mul(hn::LoadU(d, second + i), by_all), 7);
+      store_bytes(hn::Or(hn::And(a, nibble), hn::ShiftLeft<4>(hn::And(b, nibble))), to + i);
+    }
+    for (; i < high; ++i) {
       const std::int32_t a = integer_code(first[i] * by, 7), b = integer_code(second[i] * by, 7);
       to[i] = static_cast<std::byte>((a & 15) | (b & 15) << 4);
     }

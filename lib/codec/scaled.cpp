@@ -30,6 +30,11 @@ float read_scale(const std::byte* from) {
       static_cast<std::uint16_t>(std::to_integer<unsigned>(from[0]) | std::to_integer<unsigned>(from[1]) << 8));
 }
 
+/// fp32 payloads are read and written where they lie, if they lie as floats must.
+bool is_floats(Dtype dtype, const void* at) {
+  return dtype == Dtype::fp32 && reinterpret_cast<std::uintptr_t>(at) % alignof(float) == 0;
+}
+
 /// The groups of one region.
 struct Region {
   Grouping grouping;
@@ -80,6 +85,16 @@ class Scaled final : public Codec {
   void encode_columns(const Region& region, Dtype dtype, const std::byte* payload, std::byte* body);
   void decode_columns(const Region& region, Dtype dtype, const std::byte* body, std::byte* payload);
   void reserve(const Region& region);
+  const float* load(Dtype dtype, const std::byte* from, std::size_t count) {
+    if (is_floats(dtype, from)) return reinterpret_cast<const float*>(from);
+    kernels::load_floats(dtype, from, tile_.data(), count);
+    return tile_.data();
+  }
+  /// Where `count` elements for `to` are to be made; store() brings them there.
+  float* room(Dtype dtype, std::byte* to) { return is_floats(dtype, to) ? reinterpret_cast<float*>(to) : tile_.data(); }
+  void store(Dtype dtype, std::byte* to, std::size_t count) const {
+    if (!is_floats(dtype, to)) kernels::store_floats(dtype, tile_.data(), to, count);
+  }
 
   ScaledFormat format_;
   std::vector<float> tile_, scale_;
@@ -148,14 +163,14 @@ void Scaled::encode_groups(const Region& region, Dtype dtype, const std::byte* p
   for (std::size_t at = 0; at < region.elements(); at += region.tile()) {
     const std::size_t count = std::min(region.tile(), region.elements() - at);
     const std::size_t groups = ceil_div(count, region.group);
-    kernels::load_floats(dtype, payload + at * dtype_bytes(dtype), tile_.data(), count);
-    kernels::group_magnitudes(tile_.data(), count, region.group, largest_.data());
+    const float* from = load(dtype, payload + at * dtype_bytes(dtype), count);
+    kernels::group_magnitudes(from, count, region.group, largest_.data());
     for (std::size_t i = 0; i < groups; ++i) {
       const std::uint16_t scale = group_scale(largest_[i], format_.codes.largest_code);
       write_scale(body + (at / region.group + i) * kScaleBytes, scale);
       scale_[i] = 1 / float_from_bf16(scale);
     }
-    format_.codes.encode(tile_.data(), count, region.group, scale_.data(), codes);
+    format_.codes.encode(from, count, region.group, scale_.data(), codes);
     codes += format_.codes.codes_per_byte == 1 ? count : count / region.group * ceil_div(region.group, 2);
   }
 }
@@ -166,9 +181,10 @@ void Scaled::decode_groups(const Region& region, Dtype dtype, const std::byte* b
     const std::size_t count = std::min(region.tile(), region.elements() - at);
     const std::size_t groups = ceil_div(count, region.group);
     for (std::size_t i = 0; i < groups; ++i) scale_[i] = read_scale(body + (at / region.group + i) * kScaleBytes);
-    format_.codes.decode(codes, count, region.group, scale_.data(), largest_element(dtype), tile_.data());
+    std::byte* to = payload + at * dtype_bytes(dtype);
+    format_.codes.decode(codes, count, region.group, scale_.data(), largest_element(dtype), room(dtype, to));
     codes += format_.codes.codes_per_byte == 1 ? count : count / region.group * ceil_div(region.group, 2);
-    kernels::store_floats(dtype, tile_.data(), payload + at * dtype_bytes(dtype), count);
+    store(dtype, to, count);
   }
 }
 
@@ -176,8 +192,8 @@ void Scaled::encode_columns(const Region& region, Dtype dtype, const std::byte* 
   const std::size_t row_bytes = region.channels * dtype_bytes(dtype);
   std::fill_n(largest_.begin(), region.channels, 0U);
   for (std::size_t token = 0; token < region.tokens; ++token) {
-    kernels::load_floats(dtype, payload + token * row_bytes, tile_.data(), region.channels);
-    kernels::column_magnitudes(tile_.data(), largest_.data(), region.channels);
+    kernels::column_magnitudes(load(dtype, payload + token * row_bytes, region.channels), largest_.data(),
+                               region.channels);
   }
   for (std::size_t i = 0; i < region.channels; ++i) {
     const std::uint16_t scale = group_scale(largest_[i], format_.codes.largest_code);
@@ -186,8 +202,8 @@ void Scaled::encode_columns(const Region& region, Dtype dtype, const std::byte* 
   }
   std::byte* codes = body + region.channels * kScaleBytes;
   for (std::size_t token = 0; token < region.tokens; ++token) {
-    kernels::load_floats(dtype, payload + token * row_bytes, tile_.data(), region.channels);
-    kernels::int8_from_columns(tile_.data(), scale_.data(), codes + token * region.channels, region.channels);
+    const float* row = load(dtype, payload + token * row_bytes, region.channels);
+    kernels::int8_from_columns(row, scale_.data(), codes + token * region.channels, region.channels);
   }
 }
 
@@ -195,9 +211,10 @@ void Scaled::decode_columns(const Region& region, Dtype dtype, const std::byte* 
   for (std::size_t i = 0; i < region.channels; ++i) scale_[i] = read_scale(body + i * kScaleBytes);
   const std::byte* codes = body + region.channels * kScaleBytes;
   for (std::size_t token = 0; token < region.tokens; ++token) {
-    kernels::columns_from_int8(codes + token * region.channels, scale_.data(), largest_element(dtype), tile_.data(),
+    std::byte* to = payload + token * region.channels * dtype_bytes(dtype);
+    kernels::columns_from_int8(codes + token * region.channels, scale_.data(), largest_element(dtype), room(dtype, to),
                                region.channels);
-    kernels::store_floats(dtype, tile_.data(), payload + token * region.channels * dtype_bytes(dtype), region.channels);
+    store(dtype, to, region.channels);
   }
 }
 

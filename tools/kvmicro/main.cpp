@@ -21,6 +21,7 @@ int run(int argc, char** argv) {
     std::printf("kvmicro %s (%s, %s)\n", version.version.c_str(), version.revision.c_str(), version.build_type.c_str());
     return 0;
   }
+  kvmicro::add_codecs();
   benchmark::Initialize(&argc, argv, print_help);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("kvkit", version.version + " " + version.revision + " " + version.build_type);

@@ -14,7 +14,7 @@
 namespace kvmicro {
 
 double memory_copy_bytes_per_s() {
-  static const double limit = kv::measure_limits(std::chrono::milliseconds(500)).memory_copy.value_or(0);
+  static const double limit = kv::measure_limits(std::chrono::seconds(4)).memory_copy.value_or(0);
   return limit;
 }
 

@@ -6,6 +6,9 @@
 
 namespace kvmicro {
 
+/// Registers what is driven by a registry, whose rows are there only once main has begun.
+void add_codecs();
+
 /// Single-threaded copy between buffers beyond every cache, measured once in this process.
 double memory_copy_bytes_per_s();
 
