@@ -4,7 +4,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <ctime>
+#include <new>
 #include <stdexcept>
 #include <vector>
 
@@ -65,6 +67,16 @@ std::string make_trace(std::size_t bytes) {
   }
   return text;
 }
+
+Memory::Memory(std::size_t bytes) {
+  void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) throw std::bad_alloc();
+  ::madvise(at, bytes, MADV_HUGEPAGE);
+  bytes_ = {static_cast<std::byte*>(at), bytes};
+  std::memset(at, 1, bytes);
+}
+
+Memory::~Memory() { ::munmap(bytes_.data(), bytes_.size()); }
 
 MemoryFile::MemoryFile(const std::string& content) : descriptor_(::memfd_create("kvmicro", MFD_CLOEXEC)) {
   for (std::size_t done = 0; done < content.size();) {

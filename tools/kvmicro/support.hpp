@@ -1,7 +1,9 @@
 #pragma once
 #include <benchmark/benchmark.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace kvmicro {
@@ -27,6 +29,20 @@ class ByteRate {
 /// A request trace of about `bytes` in the format and proportions of Mooncake's conversation trace (24 ids of 512
 /// tokens a request, a third of them seen before, one system prompt). The same text every time.
 std::string make_trace(std::size_t bytes);
+
+/// Memory as the suite's own windows and arenas have it: in huge pages where the system can, and written to, so that no
+/// benchmark pays for its first touch.
+class Memory {
+ public:
+  explicit Memory(std::size_t bytes);
+  ~Memory();
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  std::span<std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<std::byte> bytes_;
+};
 
 /// A file in memory that can be opened by name, so that reading is measured with the system calls and without a disk.
 class MemoryFile {

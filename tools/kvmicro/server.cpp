@@ -1,0 +1,144 @@
+#include "server.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <array>
+
+#include "backend/resp/private_server.hpp"
+#include "metrics/machine.hpp"
+
+namespace kvmicro {
+
+using kv::resp::Connection;
+using kv::resp::Endpoint;
+using kv::resp::PrivateServer;
+using Steady = std::chrono::steady_clock;
+
+namespace {
+
+constexpr kv::Duration kPatience = std::chrono::seconds(20);
+/// What the redis backend does where client and server have a core each.
+constexpr kv::Duration kSpin = std::chrono::microseconds(100);
+
+kv::TimePoint deadline() { return std::chrono::time_point_cast<kv::Duration>(Steady::now()) + kPatience; }
+
+kv::Result<std::unique_ptr<PrivateServer>> start(Wire wire) {
+  kv::resp::PrivateServerOptions options;
+  options.binary = "redis-server";
+  options.max_memory = kv::Bytes(std::uint64_t{2} << 30);
+  options.policy = "allkeys-lru";
+  options.tcp = wire == Wire::tcp;
+  return PrivateServer::start(options);
+}
+
+kv::Result<Endpoint> endpoint_of(const kv::Result<std::unique_ptr<PrivateServer>>& server) {
+  if (!server) return kv::error(server);
+  return (*server)->endpoint();
+}
+
+const kv::Limits& limits() {
+  static const kv::Limits measured = kv::measure_limits(std::chrono::seconds(2));
+  return measured;
+}
+
+}  // namespace
+
+const char* wire_name(Wire wire) { return wire == Wire::tcp ? "tcp" : "unix"; }
+
+kv::Result<Endpoint> server(Wire wire) {
+  if (wire == Wire::tcp) {
+    static const auto tcp = start(Wire::tcp);
+    return endpoint_of(tcp);
+  }
+  static const auto unix_socket = start(Wire::unix_socket);
+  return endpoint_of(unix_socket);
+}
+
+double socket_bytes_per_s(Wire wire) {
+  return (wire == Wire::tcp ? limits().tcp : limits().unix_socket).value_or(0);
+}
+
+WireRate::WireRate(Wire wire) : wire_(wire) {
+  socket_bytes_per_s(wire);  // measured here, not on the clock
+  start_ = std::chrono::time_point_cast<kv::Duration>(Steady::now());
+}
+
+void WireRate::set(benchmark::State& state, std::uint64_t bytes_per_iteration) const {
+  const double elapsed_s = kv::seconds(std::chrono::time_point_cast<kv::Duration>(Steady::now()) - start_);
+  const auto bytes = static_cast<double>(bytes_per_iteration) * static_cast<double>(state.iterations());
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+  const double limit = socket_bytes_per_s(wire_);
+  if (limit > 0 && elapsed_s > 0) state.counters["efficiency"] = bytes / elapsed_s / limit;
+}
+
+kv::Result<Fleet> Fleet::open(Wire wire, std::size_t connections, std::size_t value_bytes) {
+  auto endpoint = server(wire);
+  if (!endpoint) return kv::error(endpoint);
+  Fleet fleet;
+  if (kv::describe_machine().cores >= 2) fleet.spin_ = kSpin;
+  endpoint->spin = fleet.spin_;
+  for (std::size_t i = 0; i < connections; ++i) {
+    auto connection = Connection::open(*endpoint);
+    if (!connection) return kv::error(connection);
+    fleet.members_.push_back({*std::move(connection), fmt::format("kvmicro:{}:{}", value_bytes, i),
+                              std::vector<std::byte>(value_bytes, std::byte{'k'})});
+  }
+  if (auto stored = fleet.set(1, 1); !stored) return kv::error(stored);
+  return fleet;
+}
+
+void Fleet::begin(Member& member, bool set, std::size_t depth) const {
+  static const kv::resp::SetCommand plain_set(std::nullopt);
+  --member.batches_left;
+  member.connection->begin(deadline());
+  for (std::size_t i = 0; i < depth; ++i) {
+    if (set) {
+      member.connection->add_set(plain_set, member.key, {}, member.value);
+    } else {
+      member.connection->add(std::array<std::string_view, 2>{"GET", member.key},
+                             {kv::resp::Expected::Kind::value, {}, member.value});
+    }
+  }
+}
+
+/// Whatever is ready on this connection; with only one there is nothing else to look at, and it may wait.
+kv::Result<void> Fleet::advance(Member& member, bool set, std::size_t depth) const {
+  const kv::TimePoint until = members_.size() == 1 ? deadline() : kv::TimePoint();
+  while (!member.connection->done()) {
+    const auto replied = member.connection->step(until);
+    if (!replied) return kv::error(replied);
+    if (!*replied) return {};
+    const kv::resp::Reply& reply = member.connection->reply();
+    const auto wanted = set ? kv::resp::Reply::Kind::status : kv::resp::Reply::Kind::value;
+    if (reply.kind != wanted) return kv::error(kv::Code::io, "the server refused: " + kv::resp::printable(reply.text));
+    if (member.connection->done() && member.batches_left != 0) begin(member, set, depth);
+  }
+  return {};
+}
+
+kv::Result<void> Fleet::move(bool set, std::size_t batches, std::size_t depth) {
+  for (Member& member : members_) {
+    member.batches_left = batches;
+    begin(member, set, depth);
+  }
+  std::vector<pollfd> sockets;
+  for (bool under_way = true; under_way;) {
+    under_way = false;
+    sockets.clear();
+    for (Member& member : members_) {
+      if (auto moved = advance(member, set, depth); !moved) return moved;
+      if (member.connection->done()) continue;
+      under_way = true;
+      const short events = static_cast<short>(POLLIN | (member.connection->wants_to_send() ? POLLOUT : 0));
+      sockets.push_back({member.connection->descriptor(), events, 0});
+    }
+    if (!under_way) break;
+    const auto ready = kv::resp::wait_for(sockets, deadline(), spin_);
+    if (!ready) return kv::error(ready);
+    if (!*ready) return kv::error(kv::Code::io, "the server was silent for 20 s");
+  }
+  return {};
+}
+
+}  // namespace kvmicro
