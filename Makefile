@@ -4,8 +4,14 @@ PREFIX ?= /usr/local
 export FUZZ_SECONDS ?= 20
 DEMO ?= build/release/bin/kvbench run workloads/small_gpu.jsonl --model qwen2.5-7b --gpu l4 --engine-cache 1GiB
 
+BENCH_JSON ?= build/release/bench.json
+PEERS_JSON ?= build/release/peers.json
+# Medians of five in an order that spreads what disturbs the machine over all.
+BENCH = build/release/bin/kvmicro --benchmark_min_time=0.1 --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true \
+  --benchmark_report_aggregates_only=true --benchmark_out_format=json
+
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo check check-asan check-tsan check-fuzz coverage bench lint format install clean
+.PHONY: help deps build demo check check-asan check-tsan check-fuzz coverage bench bench-peers bench-docs lint format install clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,9 +44,19 @@ coverage:  ## run every test with gcov; build/coverage/index.html
 	$(call check_preset,coverage)
 	gcovr --root . --filter lib/ --object-directory build/coverage --html-details build/coverage/index.html --print-summary
 
-bench:  ## run the micro-benchmarks (kvmicro)
+bench:  ## run the micro-benchmarks and print the table of docs/performance.md (BENCH_FLAGS=--benchmark_filter=...)
 	$(call build_preset,release,--target kvmicro)
-	build/release/bin/kvmicro $(BENCH_FLAGS)
+	$(BENCH) --benchmark_out=$(BENCH_JSON) $(BENCH_FLAGS)
+	tools/kvmicro/table.py $(BENCH_JSON)
+
+bench-peers:  ## the same beside redis-benchmark and the Python yardstick of KVKIT_PEERS=../shared/peers
+	$(call build_preset,release,--target kvmicro)
+	tools/kvmicro/peers.py $(PEERS_JSON)
+	$(BENCH) --benchmark_out=$(BENCH_JSON) $(BENCH_FLAGS)
+	tools/kvmicro/table.py $(BENCH_JSON) $(PEERS_JSON)
+
+bench-docs:  ## write what `make bench-peers` measured last into docs/performance.md
+	tools/kvmicro/table.py $(BENCH_JSON) $(PEERS_JSON) --update docs/performance.md
 
 lint:  ## check formatting, clang-tidy and the scripts (Debian 12's clang 14)
 	@cmake/deps.sh build lint

@@ -1,8 +1,10 @@
 // K and V of [1, 32, 128, 64] as fp32, cached in Redis as kvbench caches them: header, checksum, codec, session. What
-// ../shared/peers/python_redis_cache.py does with torch.save and redis-py. Rates count payload bytes.
+// ../shared/peers/python_redis_cache.py does with torch.save and redis-py. Rates count payload bytes. A block of 32
+// such layers, 64 MiB, shows what a large block costs.
 #include <fmt/format.h>
 
 #include <array>
+#include <vector>
 
 #include "backend/registry.hpp"
 #include "codec/codec.hpp"
@@ -14,28 +16,40 @@ namespace {
 
 using kvmicro::Wire;
 
-constexpr kv::PayloadShape kShape{kv::Dtype::fp32, 1, 2, 128, std::uint64_t{32} * 64};
-constexpr std::size_t kBlocks = 8;  // under way at once
+struct Load {
+  Wire wire;
+  const char* codec;
+  std::uint32_t layers = 1;
+  std::size_t blocks = 8;  // under way at once
+
+  kv::PayloadShape shape() const { return {kv::Dtype::fp32, layers, 2, 128, std::uint64_t{32} * 64}; }
+  std::size_t payload_bytes() const { return shape().bytes().count(); }
+  std::size_t bytes() const { return blocks * payload_bytes(); }
+};
+constexpr Load large_block(Wire wire) { return {wire, "raw", 32, 1}; }
 
 /// Payloads and bodies of a batch, and the way to the server.
 class Cache {
  public:
-  static kv::Result<std::unique_ptr<Cache>> open(Wire wire, const std::string& codec);
+  static kv::Result<std::unique_ptr<Cache>> open(const Load& load);
 
   kv::Result<void> store();
   kv::Result<void> fetch();
-  static constexpr std::size_t bytes() { return kBlocks * kPayload; }
 
  private:
-  static constexpr std::size_t kPayload = kShape.elements() * 4;
-  Cache() : payloads_(kBlocks * kPayload) {}
-  std::span<std::byte> payload(std::size_t i) { return payloads_.bytes().subspan(i * kPayload, kPayload); }
+  explicit Cache(const Load& load)
+      : load_(load), shape_(load.shape()), payloads_(load.bytes()), headers_(load.blocks) {}
+  std::span<std::byte> payload(std::size_t i) {
+    return payloads_.bytes().subspan(i * load_.payload_bytes(), load_.payload_bytes());
+  }
   /// Where the body is: the payload itself if the codec leaves it as it is.
   std::span<std::byte> body(std::size_t i) {
-    return codec_->identity(kShape) ? payload(i) : std::span(bodies_).subspan(i * bound_, bound_);
+    return codec_->identity(shape_) ? payload(i) : std::span(bodies_).subspan(i * bound_, bound_);
   }
   kv::Result<void> move(kv::Done::Outcome wanted);
 
+  Load load_;
+  kv::PayloadShape shape_;
   kv::CodecSpec spec_;
   std::unique_ptr<kv::Backend> backend_;
   std::unique_ptr<kv::Session> session_;
@@ -43,25 +57,26 @@ class Cache {
   std::size_t bound_ = 0;
   kvmicro::Memory payloads_;
   std::vector<std::byte> bodies_;
-  std::array<std::array<std::byte, kv::ValueHeader::kBytes>, kBlocks> headers_{};
+  std::vector<std::array<std::byte, kv::ValueHeader::kBytes>> headers_;
   std::vector<kv::BlockRef> refs_;
   kv::Lease lease_;
   std::vector<kv::Op> ops_;
   std::vector<kv::Done> done_;
 };
 
-kv::Result<std::unique_ptr<Cache>> Cache::open(Wire wire, const std::string& codec) {
-  std::unique_ptr<Cache> cache(new Cache);
-  auto spec = kv::parse_codec(codec);
+kv::Result<std::unique_ptr<Cache>> Cache::open(const Load& load) {
+  std::unique_ptr<Cache> cache(new Cache(load));
+  auto spec = kv::parse_codec(load.codec);
   if (!spec) return kv::error(spec);
   cache->spec_ = *spec;
   auto made = spec->make();
   if (!made) return kv::error(made);
   cache->codec_ = *std::move(made);
-  cache->bound_ = cache->codec_->bound(kShape);
-  cache->bodies_.resize(kBlocks * cache->bound_);
-  auto backend = kv::parse_backend(fmt::format("spawn+redis:?maxmemory=1GiB&transport={}", kvmicro::wire_name(wire)))
-                     .and_then(kv::make_backend);
+  cache->bound_ = cache->codec_->bound(cache->shape_);
+  cache->bodies_.resize(load.blocks * cache->bound_);
+  auto backend =
+      kv::parse_backend(fmt::format("spawn+redis:?maxmemory=1GiB&transport={}", kvmicro::wire_name(load.wire)))
+          .and_then(kv::make_backend);
   if (!backend) return kv::error(backend);
   cache->backend_ = *std::move(backend);
   kv::Needs needs;
@@ -71,10 +86,10 @@ kv::Result<std::unique_ptr<Cache>> Cache::open(Wire wire, const std::string& cod
   auto session = cache->backend_->open();
   if (!session) return kv::error(session);
   cache->session_ = *std::move(session);
-  const kv::PayloadSource source(std::array{kShape});
-  for (std::size_t i = 0; i < kBlocks; ++i) {
+  const kv::PayloadSource source(std::array{cache->shape_});
+  for (std::size_t i = 0; i < load.blocks; ++i) {
     cache->refs_.push_back({{1, i}, cache->bound_});
-    source.fill(cache->refs_.back().key, 0, kShape, cache->payload(i));
+    source.fill(cache->refs_.back().key, 0, cache->shape_, cache->payload(i));
   }
   return cache;
 }
@@ -94,15 +109,15 @@ kv::Result<void> Cache::move(kv::Done::Outcome wanted) {
 kv::Result<void> Cache::store() {
   if (auto ok = session_->acquire(refs_, lease_); !ok) return ok;
   ops_.clear();
-  for (std::size_t i = 0; i < kBlocks; ++i) {
-    std::size_t size = kPayload;
-    if (!codec_->identity(kShape)) {
-      const auto encoded = codec_->encode(kShape, payload(i), body(i));
+  for (std::size_t i = 0; i < load_.blocks; ++i) {
+    std::size_t size = load_.payload_bytes();
+    if (!codec_->identity(shape_)) {
+      const auto encoded = codec_->encode(shape_, payload(i), body(i));
       if (!encoded) return kv::error(encoded);
       size = *encoded;
     }
     const std::span<std::byte> stored = body(i).first(size);
-    kv::write_header({spec_.id(), static_cast<std::uint8_t>(kShape.dtype), 0, 1, i, size, kPayload,
+    kv::write_header({spec_.id(), static_cast<std::uint8_t>(shape_.dtype), 0, 1, i, size, load_.payload_bytes(),
                       kv::body_checksum(stored)},
                      headers_[i]);
     ops_.push_back({kv::Op::Kind::put, static_cast<std::uint32_t>(i), 0, headers_[i], stored});
@@ -115,7 +130,7 @@ kv::Result<void> Cache::store() {
 kv::Result<void> Cache::fetch() {
   if (auto ok = session_->acquire(refs_, lease_); !ok) return ok;
   ops_.clear();
-  for (std::size_t i = 0; i < kBlocks; ++i) {
+  for (std::size_t i = 0; i < load_.blocks; ++i) {
     ops_.push_back({kv::Op::Kind::get, static_cast<std::uint32_t>(i), 0, headers_[i], body(i)});
   }
   if (auto moved = move(kv::Done::Outcome::hit); !moved) return moved;
@@ -126,46 +141,37 @@ kv::Result<void> Cache::fetch() {
     if (header->body_xxh3 != (done.body_xxh3 ? *done.body_xxh3 : kv::body_checksum(got))) {
       return kv::error(kv::Code::corrupt, "a value's bytes do not match their checksum");
     }
-    if (codec_->identity(kShape)) continue;
-    if (auto decoded = codec_->decode(kShape, got, payload(done.op)); !decoded) return decoded;
+    if (codec_->identity(shape_)) continue;
+    if (auto decoded = codec_->decode(shape_, got, payload(done.op)); !decoded) return decoded;
   }
   session_->finish(lease_);
   return {};
 }
 
-void kv_store(benchmark::State& state, Wire wire, const std::string& codec) {
-  auto cache = Cache::open(wire, codec);
-  if (!cache) return state.SkipWithError(cache.error().message.c_str());
-  const kvmicro::WireRate rate(wire);
-  for (auto _ : state) {
-    if (const auto ok = (*cache)->store(); !ok) return state.SkipWithError(ok.error().message.c_str());
-  }
-  rate.set(state, Cache::bytes());
-}
-
-void kv_fetch(benchmark::State& state, Wire wire, const std::string& codec) {
-  auto cache = Cache::open(wire, codec);
+void run(benchmark::State& state, const Load& load, kv::Result<void> (Cache::*work)()) {
+  auto cache = Cache::open(load);
   if (!cache) return state.SkipWithError(cache.error().message.c_str());
   if (const auto ok = (*cache)->store(); !ok) return state.SkipWithError(ok.error().message.c_str());
-  const kvmicro::WireRate rate(wire);
+  const kvmicro::WireRate rate(load.wire);
   for (auto _ : state) {
-    if (const auto ok = (*cache)->fetch(); !ok) return state.SkipWithError(ok.error().message.c_str());
+    if (const auto ok = (cache->get()->*work)(); !ok) return state.SkipWithError(ok.error().message.c_str());
   }
-  rate.set(state, Cache::bytes());
+  rate.set(state, load.bytes());
 }
+void kv_store(benchmark::State& state, const Load& load) { run(state, load, &Cache::store); }
+void kv_fetch(benchmark::State& state, const Load& load) { run(state, load, &Cache::fetch); }
 
-void real_time(benchmark::internal::Benchmark* benchmark) {
-  benchmark->UseRealTime()->Unit(benchmark::kMillisecond);
-}
-BENCHMARK_CAPTURE(kv_store, raw/tcp, Wire::tcp, "raw")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_store, raw/unix, Wire::unix_socket, "raw")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_store, fp16/tcp, Wire::tcp, "fp16")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_store, fp16/unix, Wire::unix_socket, "fp16")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_store, pickle/unix, Wire::unix_socket, "pickle")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_fetch, raw/tcp, Wire::tcp, "raw")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_fetch, raw/unix, Wire::unix_socket, "raw")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_fetch, fp16/tcp, Wire::tcp, "fp16")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_fetch, fp16/unix, Wire::unix_socket, "fp16")->Apply(real_time);
-BENCHMARK_CAPTURE(kv_fetch, pickle/unix, Wire::unix_socket, "pickle")->Apply(real_time);
+const bool registered = [] {
+  const auto add = [](const std::string& name, const Load& load) {
+    benchmark::RegisterBenchmark(("kv_store/" + name).c_str(), kv_store, load)->UseRealTime();
+    benchmark::RegisterBenchmark(("kv_fetch/" + name).c_str(), kv_fetch, load)->UseRealTime();
+  };
+  for (const Wire wire : {Wire::tcp, Wire::unix_socket}) {
+    const std::string on = kvmicro::wire_name(wire);
+    for (const char* codec : {"raw", "fp16", "pickle"}) add(codec + ("/" + on), {wire, codec});
+    add("large_block/" + on, large_block(wire));
+  }
+  return true;
+}();
 
 }  // namespace

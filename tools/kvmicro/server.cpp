@@ -55,9 +55,7 @@ kv::Result<Endpoint> server(Wire wire) {
   return endpoint_of(unix_socket);
 }
 
-double socket_bytes_per_s(Wire wire) {
-  return (wire == Wire::tcp ? limits().tcp : limits().unix_socket).value_or(0);
-}
+double socket_bytes_per_s(Wire wire) { return (wire == Wire::tcp ? limits().tcp : limits().unix_socket).value_or(0); }
 
 WireRate::WireRate(Wire wire) : wire_(wire) {
   socket_bytes_per_s(wire);  // measured here, not on the clock
