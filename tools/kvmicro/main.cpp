@@ -1,10 +1,13 @@
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <hiredis/hiredis.h>
 
 #include <cstdio>
 #include <exception>
 #include <string_view>
 
 #include "base/version.hpp"
+#include "metrics/machine.hpp"
 #include "support.hpp"
 
 namespace {
@@ -25,6 +28,10 @@ int run(int argc, char** argv) {
   benchmark::Initialize(&argc, argv, print_help);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("kvkit", version.version + " " + version.revision + " " + version.build_type);
+  const kv::Machine machine = kv::describe_machine();
+  benchmark::AddCustomContext("cpu", machine.cpu);
+  benchmark::AddCustomContext("kernel", machine.kernel);
+  benchmark::AddCustomContext("hiredis", fmt::format("{}.{}.{}", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH));
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }
