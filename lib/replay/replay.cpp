@@ -67,6 +67,7 @@ void count_backend(Counts& counts, const BackendStats& before, const BackendStat
   counts.insertions = after.insertions - before.insertions;
   if (after.evictions && before.evictions) counts.evictions = *after.evictions - *before.evictions;
   counts.wire_in_bytes = after.wire_in_bytes - before.wire_in_bytes;
+  counts.orphan_bytes = after.orphan_bytes - before.orphan_bytes;
   counts.wire_out_bytes = after.wire_out_bytes - before.wire_out_bytes;
 }
 

@@ -105,6 +105,9 @@ void add_bytes(Rows& rows) {
   rows.exact("bytes.wire_out_bytes", Unit::bytes, Better::lower,
              "sent through sockets, protocol included; 0: none, null: not told",
              optional_count_of(&Counts::wire_out_bytes));
+  rows.exact("bytes.orphan_bytes", Unit::bytes, Better::lower,
+             "left in the server of blocks that had lost a value, found and removed; null: not told",
+             optional_count_of(&Counts::orphan_bytes));
 }
 
 void add_trouble(Rows& rows) {

@@ -134,11 +134,14 @@ void stays_within_capacity(Backend& backend, std::size_t block_bytes, Bytes capa
   CHECK(stored == 100);
   const auto stats = *backend.stats();
   CHECK(stats.insertions == 100);
-  REQUIRE(stats.evictions.has_value());
-  CHECK(*stats.evictions >= 50);
-  std::size_t left = 0;
+  // A server evicts values, of which a block has several, so how many blocks that were it cannot tell.
+  if (!backend.capabilities().remote) REQUIRE(stats.evictions.has_value());
+  std::size_t left = 0, whole = 0;
   for (std::uint64_t block = 0; block < 100; ++block) left += present(*session, {block})[0];
-  CHECK(left == 100 - *stats.evictions);
+  if (stats.evictions) CHECK(left == 100 - *stats.evictions);
+  for (std::uint64_t block = 0; block < 100; ++block) whole += fetch(*session, block, 1, block_bytes);
+  CHECK(whole <= 50);
+  CHECK(whole <= left);
   CHECK(fetch(*session, 99, 1, block_bytes));
 }
 

@@ -11,7 +11,8 @@ namespace kv::test {
 struct Subject {
   std::function<std::unique_ptr<Backend>()> make;
   bool remote = false;
-  bool stores = true;  ///< false: takes nothing, and finds nothing
+  bool stores = true;           ///< false: takes nothing, and finds nothing
+  std::size_t more_chunks = 0;  ///< than one that a body of 100,000 bytes is cut into
 };
 
 /// Makes what SPEC says, or fails the test.

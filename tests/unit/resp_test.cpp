@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
@@ -256,14 +257,37 @@ TEST_SUITE("resp replies") {
 
 namespace {
 
-constexpr std::size_t kHeader = 4;
+constexpr std::size_t kHeader = ValueHeader::kBytes;
 
-/// A session with a scripted server, and room for two values of at most kHeader + 8 bytes.
+/// The manifest of a block whose one part has this header and a body of so many bytes, as a reply.
+std::string manifest_reply(const std::string& header, std::uint64_t body_bytes) {
+  std::vector<std::byte> bytes(Manifest::bytes(1));
+  Manifest::begin(bytes, 1, kDefaultChunkBytes);
+  Manifest::set(bytes, 0, std::as_bytes(std::span(header)), body_bytes);
+  Manifest::seal(bytes);
+  return fmt::format("${}\r\n{}\r\n", bytes.size(),
+                     std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+const std::string kHead(kHeader, 'h');
+const std::string kThere = manifest_reply(kHead, 8);                                // of a body of 8 bytes
+const std::string kLookup = "kvkit:t:1:1\r\n", kSecondGet = "kvkit:t:1:1:0:0\r\n";  // how two lookups, two GETs end
+const auto kBothThere = std::vector{FakeServer::reads(kLookup), FakeServer::sends(kThere + kThere)};
+
+/// `rest` behind the lookup of both blocks.
+FakeServer::Script after_lookup(const std::vector<FakeServer::Step>& rest) {
+  FakeServer::Script script = kBothThere;
+  script.insert(script.end(), rest.begin(), rest.end());
+  return script;
+}
+
+/// A session with a scripted server, and room for two bodies of at most 8 bytes.
 struct Dialogue {
   std::atomic<bool> stop = false;
   FakeServer server;
   std::shared_ptr<Common> common;
   std::unique_ptr<RespSession> session;
+  const std::vector<BlockRef> blocks{{{1, 0}, 8}, {{1, 1}, 8}};
   Lease lease;
   std::string header = std::string(2 * kHeader, '.'), body = std::string(16, '.');
 
@@ -276,41 +300,48 @@ struct Dialogue {
     auto opened = RespSession::open(common);
     REQUIRE(opened.has_value());
     session = std::move(*opened);
-    lease.blocks = {{{1, 0}, 8}, {{1, 1}, 8}};
-    lease.present = {true, true};
+    lease.blocks = blocks;
+  }
+
+  std::vector<Op> ops(Op::Kind kind) {
+    std::vector<Op> out;
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      out.push_back({kind, i, 0, std::as_writable_bytes(std::span(header).subspan(i * kHeader, kHeader)),
+                     std::as_writable_bytes(std::span(body).subspan(i * 8, 8))});
+    }
+    return out;
   }
 
   std::vector<Done> move(Op::Kind kind) {
-    std::vector<Op> ops;
-    for (std::uint32_t i = 0; i < 2; ++i) {
-      ops.push_back({kind, i, 0, std::as_writable_bytes(std::span(header).subspan(i * kHeader, kHeader)),
-                     std::as_writable_bytes(std::span(body).subspan(i * 8, 8))});
-    }
+    const std::vector<Op> batch = ops(kind);
     std::vector<Done> done;
     const TimePoint deadline = SteadyClock::now() + std::chrono::seconds(30);
-    session->submit(lease, ops, deadline);
-    while (done.size() < ops.size()) session->poll(done, deadline);
+    session->submit(lease, batch, deadline);
+    while (done.size() < batch.size()) session->poll(done, deadline);
+    std::sort(done.begin(), done.end(), [](const Done& a, const Done& b) { return a.op < b.op; });
     CHECK(done.size() == 2);
     for (std::uint32_t i = 0; i < done.size(); ++i) CHECK(done[i].op == i);
     return done;
   }
 
   std::vector<Done> get() { return move(Op::Kind::get); }
+  void look_up() {
+    const auto found = session->acquire(blocks, lease);
+    INFO((found ? "" : found.error().message));
+    REQUIRE(found.has_value());
+  }
 };
 
-const std::string kSecondGet = "kvkit:t:1:1:0\r\n";  // how the second of two GETs ends
-
 std::vector<FakeServer::Script> answering(std::string text) {
-  return {{FakeServer::reads(kSecondGet), FakeServer::sends(std::move(text))}};
+  return {after_lookup({FakeServer::reads(kSecondGet), FakeServer::sends(std::move(text))})};
 }
 
 }  // namespace
 
 TEST_SUITE("resp client") {
-  TEST_CASE("values, misses, misfits, errors and wrong types are told apart in one batch") {
+  TEST_CASE("chunks, misses, misfits, errors and wrong types are told apart in one batch") {
     const std::pair<std::string, Done::Outcome> cases[] = {
-        {"$12\r\nheadABCDEFGH\r\n", Done::Outcome::hit},
-        {"$5\r\nheadx\r\n", Done::Outcome::hit},
+        {"$8\r\nABCDEFGH\r\n", Done::Outcome::hit},
         {"$-1\r\n", Done::Outcome::miss},
         {"$3\r\nabc\r\n", Done::Outcome::corrupt},
         {"$13\r\n0123456789abc\r\n", Done::Outcome::corrupt},
@@ -322,23 +353,26 @@ TEST_SUITE("resp client") {
     };
     for (const auto& [text, outcome] : cases) {
       CAPTURE(text);
-      Dialogue dialogue(answering(text + "$4\r\nlast\r\n"));
+      Dialogue dialogue(answering(text + "$8\r\nlastbody\r\n"));
+      dialogue.look_up();
       const auto done = dialogue.get();
       CHECK(done[0].outcome == outcome);
       CHECK(done[0].error.empty() == (outcome == Done::Outcome::hit || outcome == Done::Outcome::miss));
       CHECK(done[0].error.find('\x1b') == std::string::npos);
       CHECK(done[1].outcome == Done::Outcome::hit);
-      CHECK(done[1].body_bytes == 0);
-      CHECK(dialogue.header.substr(kHeader) == "last");
+      CHECK(done[1].body_bytes == 8);
+      CHECK(dialogue.header.substr(kHeader) == kHead);
+      CHECK(dialogue.body.substr(8) == "lastbody");
     }
   }
 
   TEST_CASE("an end of the connection after any byte fails what is left, and only that") {
-    const std::string replies = "$12\r\nheadABCDEFGH\r\n$-1\r\n";
+    const std::string replies = "$8\r\nABCDEFGH\r\n$-1\r\n";
     const std::size_t first = replies.size() - 5;
     for (std::size_t sent = 0; sent < replies.size(); ++sent) {
       CAPTURE(sent);
       Dialogue dialogue(answering(replies.substr(0, sent)));
+      dialogue.look_up();
       const auto done = dialogue.get();
       CHECK(done[0].outcome == (sent >= first ? Done::Outcome::hit : Done::Outcome::failed));
       CHECK(done[1].outcome == Done::Outcome::failed);
@@ -347,11 +381,12 @@ TEST_SUITE("resp client") {
   }
 
   TEST_CASE("garbage and giant lengths fail the batch and close the connection") {
-    for (const char* text : {"$2000000000\r\n", "*2000000000\r\n", "$-7\r\n", "hello\r\n", "$12\r\nheadABCDEFGHIJ",
+    for (const char* text : {"$2000000000\r\n", "*2000000000\r\n", "$-7\r\n", "hello\r\n", "$8\r\nABCDEFGHIJ",
                              "$99999999999999999999999\r\n", "\r\n\r\n", "*1\r\n$-1\r\n"}) {
       CAPTURE(text);
-      Dialogue dialogue({{FakeServer::reads(kSecondGet), FakeServer::sends(text), FakeServer::holds()},
+      Dialogue dialogue({after_lookup({FakeServer::reads(kSecondGet), FakeServer::sends(text), FakeServer::holds()}),
                          {FakeServer::reads(kSecondGet), FakeServer::sends("$-1\r\n$-1\r\n"), FakeServer::holds()}});
+      dialogue.look_up();
       for (const Done& done : dialogue.get()) CHECK(done.outcome == Done::Outcome::failed);
       const auto at_once = dialogue.get();
       CHECK(at_once[0].error.find("not connected") != std::string::npos);
@@ -362,24 +397,24 @@ TEST_SUITE("resp client") {
   }
 
   TEST_CASE("a server that says nothing, or too slowly, is given up at the deadline") {
-    for (const FakeServer::Step& slow : {FakeServer::holds(), FakeServer::drips("$12\r\n" + std::string(5000, 'x'))}) {
-      Dialogue dialogue({{FakeServer::reads(kSecondGet), slow}}, std::chrono::milliseconds(50));
+    for (const FakeServer::Step& slow : {FakeServer::holds(), FakeServer::drips("$8\r\n" + std::string(5000, 'x'))}) {
+      Dialogue dialogue({after_lookup({FakeServer::reads(kSecondGet), slow})}, std::chrono::milliseconds(50));
+      dialogue.look_up();
       const auto done = dialogue.get();
       CHECK(done[1].outcome == Done::Outcome::failed);
     }
-    Dialogue silent({{FakeServer::reads(kSecondGet), FakeServer::holds()}}, std::chrono::milliseconds(50));
+    Dialogue silent({after_lookup({FakeServer::reads(kSecondGet), FakeServer::holds()})},
+                    std::chrono::milliseconds(50));
+    silent.look_up();
     CHECK(silent.get()[0].error.find("no answer within 50 ms") != std::string::npos);
     CHECK(silent.get()[0].error.find("not connected") != std::string::npos);
   }
 
   TEST_CASE("poll comes back when its time is up and goes on where it was") {
-    Dialogue dialogue(
-        {{FakeServer::reads(kSecondGet), FakeServer::drips("$12\r\nheadABCDEFGH\r\n$-1\r\n"), FakeServer::holds()}});
-    Op ops[2];
-    for (std::uint32_t i = 0; i < 2; ++i) {
-      ops[i] = {Op::Kind::get, i, 0, std::as_writable_bytes(std::span(dialogue.header).subspan(i * kHeader, kHeader)),
-                std::as_writable_bytes(std::span(dialogue.body).subspan(i * 8, 8))};
-    }
+    Dialogue dialogue({after_lookup(
+        {FakeServer::reads(kSecondGet), FakeServer::drips("$8\r\nABCDEFGH\r\n$-1\r\n"), FakeServer::holds()})});
+    dialogue.look_up();
+    const auto ops = dialogue.ops(Op::Kind::get);
     dialogue.session->submit(dialogue.lease, ops, SteadyClock::now() + std::chrono::seconds(30));
     std::vector<Done> done;
     int polls = 0;
@@ -393,69 +428,101 @@ TEST_SUITE("resp client") {
   TEST_CASE("words that a server says before it closes become the error") {
     Dialogue dialogue({{FakeServer::sends("-ERR max number of clients reached\r\n")}});
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    const auto done = dialogue.get();
-    CHECK(done[0].outcome == Done::Outcome::failed);
-    CHECK(done[0].error.find("max number of clients") != std::string::npos);
+    const auto found = dialogue.session->acquire(dialogue.blocks, dialogue.lease);
+    REQUIRE_FALSE(found.has_value());
+    CHECK(found.error().message.find("max number of clients") != std::string::npos);
   }
 
-  TEST_CASE("a put is stored by +OK only, and a refusal keeps the connection") {
-    Dialogue dialogue({{FakeServer::reads(kSecondGet), FakeServer::sends(":0\r\n:0\r\n"),
+  TEST_CASE("a block is stored once its manifest is; a refused chunk keeps the connection, and its block is removed") {
+    const std::string manifest = manifest_reply(std::string(kHeader, '.'), 8);
+    Dialogue dialogue({{FakeServer::reads(kLookup), FakeServer::sends("$-1\r\n$-1\r\n"),
                         FakeServer::reads("last....\r\n"), FakeServer::sends("+OK\r\n-OOM command not allowed\r\n"),
-                        FakeServer::reads("last....\r\n"), FakeServer::sends("$-1\r\n+OK\r\n"), FakeServer::holds()}});
+                        FakeServer::reads("SET\r\n$11\r\nkvkit:t:1:0\r\n" + manifest), FakeServer::sends("+OK\r\n"),
+                        FakeServer::reads("UNLINK\r\n$11\r\nkvkit:t:1:1\r\n$15\r\n" + kSecondGet),
+                        FakeServer::reads("TOUCH\r\n$11\r\nkvkit:t:1:0\r\n$15\r\nkvkit:t:1:0:0:0\r\n"),
+                        FakeServer::sends(":0\r\n:2\r\n"), FakeServer::holds()}});
     dialogue.body.replace(8, 4, "last");
-    const std::vector<BlockRef> blocks = dialogue.lease.blocks;
-    REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
-    auto done = dialogue.move(Op::Kind::put);
+    dialogue.look_up();
+    CHECK(dialogue.lease.present == std::vector<bool>{false, false});
+    const auto done = dialogue.move(Op::Kind::put);
     CHECK(done[0].outcome == Done::Outcome::stored);
     CHECK(done[1].outcome == Done::Outcome::failed);
     CHECK(done[1].error.find("OOM") == 0);
-    done = dialogue.move(Op::Kind::put);
-    CHECK(done[0].outcome == Done::Outcome::failed);
-    CHECK(done[1].outcome == Done::Outcome::stored);
+    dialogue.session->finish(dialogue.lease);
+    CHECK(dialogue.common->insertions == 1);
+    CHECK(dialogue.common->orphan_bytes == 0);
     CHECK(dialogue.server.connections() == 1);
   }
 
-  TEST_CASE("a lookup counts the parts of each block, and any reply that is no count fails it") {
-    const std::vector<BlockRef> blocks{{{1, 0}, 8}, {{1, 1}, 8}};
-    Dialogue good({{FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:0\r\n"), FakeServer::holds()}});
-    REQUIRE(good.session->acquire(blocks, good.lease).has_value());
+  TEST_CASE("a manifest that is refused leaves no block") {
+    Dialogue dialogue(
+        {{FakeServer::reads(kLookup), FakeServer::sends("$-1\r\n$-1\r\n"), FakeServer::reads("last....\r\n"),
+          FakeServer::sends("+OK\r\n+OK\r\n"), FakeServer::reads("kvkit:t:1:1\r\n"),
+          FakeServer::sends("-OOM no\r\n+OK\r\n"), FakeServer::holds()}});
+    dialogue.body.replace(8, 4, "last");
+    dialogue.look_up();
+    const auto done = dialogue.move(Op::Kind::put);
+    CHECK(done[0].outcome == Done::Outcome::failed);
+    CHECK(done[1].outcome == Done::Outcome::stored);
+    CHECK(dialogue.common->insertions == 1);
+  }
+
+  TEST_CASE("a lookup reads the manifest of each block, and any reply that is none fails it") {
+    Dialogue good({{FakeServer::reads(kLookup), FakeServer::sends(kThere + "$-1\r\n"), FakeServer::holds()}});
+    good.look_up();
     CHECK(good.lease.leading == 1);
     CHECK(good.lease.present == std::vector<bool>{true, false});
-    CHECK(good.common->wire_in == 8);
+    CHECK(good.common->wire_in == kThere.size() + 5);
 
-    Dialogue refused({{FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n-NOPERM no\r\n"), FakeServer::holds()}});
-    const auto result = refused.session->acquire(blocks, refused.lease);
-    REQUIRE_FALSE(result.has_value());
-    CHECK(result.error().code == Code::unavailable);
-    CHECK(refused.lease.leading == 0);
-    CHECK(refused.lease.present == std::vector<bool>{false, false});
-
-    Dialogue cut({{FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:")}});
-    CHECK_FALSE(cut.session->acquire(blocks, cut.lease).has_value());
+    for (const char* text : {"-NOPERM no\r\n", ":1\r\n", "+OK\r\n"}) {
+      CAPTURE(text);
+      Dialogue refused({{FakeServer::reads(kLookup), FakeServer::sends(kThere + text), FakeServer::holds()}});
+      const auto result = refused.session->acquire(refused.blocks, refused.lease);
+      REQUIRE_FALSE(result.has_value());
+      CHECK(result.error().code == Code::unavailable);
+      CHECK(refused.lease.leading == 0);
+      CHECK(refused.lease.present == std::vector<bool>{false, false});
+    }
+    Dialogue cut({{FakeServer::reads(kLookup), FakeServer::sends(kThere + "$9")}});
+    CHECK_FALSE(cut.session->acquire(cut.blocks, cut.lease).has_value());
     CHECK(cut.lease.present == std::vector<bool>{false, false});
   }
 
-  TEST_CASE("what a request used is touched tail to head, whether it was there or has just been stored") {
-    const std::string touches =
-        "*2\r\n$5\r\nTOUCH\r\n$13\r\nkvkit:t:1:1:0\r\n*2\r\n$5\r\nTOUCH\r\n$13\r\nkvkit:t:1:0:0\r\n";
+  TEST_CASE("a garbled manifest is a corrupt block, and says why; no chunk of it is asked for") {
+    std::string spoilt = kThere;
+    spoilt[spoilt.size() - 20] = static_cast<char>(spoilt[spoilt.size() - 20] ^ 1);
+    for (const std::string& text : {spoilt, manifest_reply(kHead, 9), std::string("$5\r\nshort\r\n"),
+                                    "$200\r\n" + std::string(200, 'x') + "\r\n", std::string("-WRONGTYPE no\r\n")}) {
+      CAPTURE(text);
+      Dialogue dialogue({{FakeServer::reads(kLookup), FakeServer::sends(text + kThere), FakeServer::reads(kSecondGet),
+                          FakeServer::sends("$8\r\nABCDEFGH\r\n"), FakeServer::holds()}});
+      dialogue.look_up();
+      CHECK(dialogue.lease.present == std::vector<bool>{true, true});
+      const auto done = dialogue.get();
+      CHECK(done[0].outcome == Done::Outcome::corrupt);
+      CHECK_FALSE(done[0].error.empty());
+      CHECK(done[1].outcome == Done::Outcome::hit);
+    }
+  }
+
+  TEST_CASE("what a request used is touched tail to head; a server that refuses is not asked again") {
+    const auto touch = [](const std::string& block) {
+      return "*3\r\n$5\r\nTOUCH\r\n$11\r\nkvkit:t:1:" + block + "\r\n$15\r\nkvkit:t:1:" + block + ":0:0\r\n";
+    };
     Dialogue dialogue(
-        {{FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:0\r\n"), FakeServer::reads("last....\r\n"),
-          FakeServer::sends("+OK\r\n+OK\r\n"), FakeServer::reads(touches), FakeServer::sends(":1\r\n:1\r\n"),
-          FakeServer::reads(kSecondGet), FakeServer::sends(":0\r\n:1\r\n"),
-          FakeServer::reads("TOUCH\r\n$13\r\n" + kSecondGet), FakeServer::sends("-ERR unknown command 'TOUCH'\r\n"),
-          FakeServer::reads(kSecondGet), FakeServer::sends(":1\r\n:1\r\n"), FakeServer::reads(kSecondGet),
-          FakeServer::sends(":1\r\n:1\r\n"), FakeServer::holds()}});
-    dialogue.body.replace(8, 4, "last");
-    const std::vector<BlockRef> blocks = dialogue.lease.blocks;
-    REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
-    dialogue.move(Op::Kind::put);
+        {{FakeServer::reads(kLookup), FakeServer::sends(kThere + kThere), FakeServer::reads(touch("1") + touch("0")),
+          FakeServer::sends(":2\r\n:2\r\n"), FakeServer::reads(kLookup), FakeServer::sends("$-1\r\n" + kThere),
+          FakeServer::reads(touch("1")), FakeServer::sends("-ERR unknown command 'TOUCH'\r\n"),
+          FakeServer::reads(kLookup), FakeServer::sends(kThere + kThere), FakeServer::reads(kLookup),
+          FakeServer::sends(kThere + kThere), FakeServer::holds()}});
+    dialogue.look_up();
     dialogue.session->finish(dialogue.lease);
     CHECK(dialogue.common->touches);
-    REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
-    dialogue.session->finish(dialogue.lease);  // only the second is there; it is refused, and nothing asked again
+    dialogue.look_up();
+    dialogue.session->finish(dialogue.lease);
     CHECK_FALSE(dialogue.common->touches);
     for (int i = 0; i < 2; ++i) {
-      REQUIRE(dialogue.session->acquire(blocks, dialogue.lease).has_value());
+      dialogue.look_up();
       dialogue.session->finish(dialogue.lease);
     }
     CHECK(dialogue.server.connections() == 1);
@@ -465,12 +532,12 @@ TEST_SUITE("resp client") {
     // An hour: without looking at `stop` this would not end.
     Dialogue lookup({{FakeServer::holds()}}, std::chrono::hours(1));
     lookup.stop = true;
-    const std::vector<BlockRef> blocks = lookup.lease.blocks;
-    const auto found = lookup.session->acquire(blocks, lookup.lease);
+    const auto found = lookup.session->acquire(lookup.blocks, lookup.lease);
     REQUIRE_FALSE(found.has_value());
     CHECK(found.error().code == Code::interrupted);
 
-    Dialogue values({{FakeServer::holds()}}, std::chrono::hours(1));
+    Dialogue values({after_lookup({FakeServer::holds()})}, std::chrono::hours(1));
+    values.look_up();
     std::thread ctrl_c([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
       values.stop = true;

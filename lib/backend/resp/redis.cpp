@@ -44,12 +44,7 @@ Result<void> RedisBackend::start(const Needs& needs) {
     return error(Code::bad_input, fmt::format("'{}' cannot be part of a key", printable(needs.name_space)),
                  fmt::format("use letters, digits, '.', '_' and '-', at most {}", KeyNames::kMaxNameSpace));
   }
-  if (needs.max_body_bytes + ValueHeader::kBytes > kMaxValueBytes) {
-    return error(Code::bad_input,
-                 fmt::format("a value would have {}, but a server takes at most {}",
-                             format_bytes(Bytes(needs.max_body_bytes)), format_bytes(Bytes(kMaxValueBytes))),
-                 "scale it down with --bytes-per-token, or cut it with --tp and --pp");
-  }
+  max_body_bytes_ = needs.max_body_bytes;
   options_.endpoint.stop = options_.private_server.stop = needs.stop;
   const Duration spin = spin_for(std::max(needs.sessions, 1U));
   if (options_.spawn && !private_server_) {
@@ -60,7 +55,7 @@ Result<void> RedisBackend::start(const Needs& needs) {
   }
   options_.endpoint.spin = spin;
   common_.reset(new Common{options_.endpoint, KeyNames(needs.name_space), std::max(needs.parts, 1U),
-                           SetCommand(options_.ttl), options_.timeout});
+                           SetCommand(options_.ttl), options_.timeout, options_.chunk_bytes, options_.connections});
   return introduce();
 }
 
@@ -79,7 +74,7 @@ Result<void> RedisBackend::introduce() {
 /// Everything that a run needs, on a key of its own, so that a missing permission shows now. A server that is full is
 /// let through: its refusals are counted while the run goes on.
 Result<void> RedisBackend::try_permissions(Connection& connection, TimePoint deadline) {
-  const std::string key = common_->names.text({0, 0}, 0) + ":hello";
+  const std::string key = common_->names.text({0, 0}) + ":hello";
   if (auto ok = accepted(connection.ask({"EXISTS", key}, deadline)); !ok) return ok;
   const auto set = connection.ask({"SET", key, "hello", "PX", "10000"}, deadline);
   if (!set) return error(set);
@@ -103,7 +98,7 @@ Capabilities RedisBackend::capabilities() const {
 Result<std::unique_ptr<Session>> RedisBackend::open() { return RespSession::open(common_); }
 
 std::string RedisBackend::key_text(const Key& key, std::uint32_t part) const {
-  return common_ ? common_->names.text(key, part) : Backend::key_text(key, part);
+  return common_ ? common_->names.text(key) : Backend::key_text(key, part);
 }
 
 /// Runs `work` on the connection for everything but values. One that has died since its last use is made anew, once;
@@ -137,12 +132,13 @@ std::optional<Info> RedisBackend::private_info() {
 Result<BackendStats> RedisBackend::stats() {
   BackendStats out;
   out.insertions = common_->insertions;
+  out.orphan_bytes = common_->orphan_bytes;
   out.wire_in_bytes = common_->wire_in;
   out.wire_out_bytes = common_->wire_out;
   if (const auto info = private_info()) {
-    // A server evicts values; only where a block is one value are they blocks.
+    // A server evicts values, of which a block has several: how many blocks that broke is known if it was none.
     const auto evicted = number_in(*info, "evicted_keys");
-    if (evicted && common_->parts == 1) out.evictions = *evicted - evicted_before_;
+    if (evicted && *evicted == evicted_before_) out.evictions = 0;
     if (const auto used = number_in(*info, "used_memory")) out.used = Bytes(*used);
   }
   return out;
@@ -162,7 +158,7 @@ Result<void> RedisBackend::clear() {
   const std::lock_guard lock(common_->mutex);
   std::erase_if(common_->logs, [](const auto& log) { return log.use_count() == 1; });  // of sessions that are gone
   for (const auto& log : common_->logs) log->clear();
-  common_->insertions = common_->wire_in = common_->wire_out = 0;
+  common_->insertions = common_->orphan_bytes = common_->wire_in = common_->wire_out = 0;
   evicted_before_ = evicted();
   return {};
 }
@@ -173,7 +169,7 @@ std::uint64_t RedisBackend::evicted() {
 }
 
 Result<void> RedisBackend::remove(Connection& connection, std::span<const Key> keys) {
-  const std::size_t blocks_per_batch = std::max<std::size_t>(kKeysPerBatch / common_->parts, 1);
+  const std::size_t blocks_per_batch = std::max<std::size_t>(kKeysPerBatch / names_per_block(), 1);
   std::string_view command = "UNLINK";
   while (!keys.empty()) {
     const auto batch = keys.first(std::min(blocks_per_batch, keys.size()));
@@ -188,16 +184,25 @@ Result<void> RedisBackend::remove(Connection& connection, std::span<const Key> k
   return {};
 }
 
+/// Of a block's manifest and all chunks that it can have.
+std::size_t RedisBackend::names_per_block() const {
+  return 1 + common_->parts * most_chunks(max_body_bytes_, common_->chunk_bytes);
+}
+
 /// One command a block, in one round trip. Code::unavailable: the server refused one of them.
 Result<void> RedisBackend::remove_batch(Connection& connection, std::string_view command, std::span<const Key> keys) {
-  std::vector<KeyNames::Buffer> names(common_->parts);
+  const std::size_t chunks = most_chunks(max_body_bytes_, common_->chunk_bytes);
+  std::vector<KeyNames::Buffer> names(names_per_block());
   std::vector<std::string_view> words;
   const TimePoint until = deadline();
   connection.begin(until);
   for (const Key& key : keys) {
     words.assign(1, command);
+    words.push_back(common_->names.manifest(key, names[0]));
     for (std::uint32_t part = 0; part < common_->parts; ++part) {
-      words.push_back(common_->names.write(key, part, names[part]));
+      for (std::size_t i = 0; i < chunks; ++i) {
+        words.push_back(common_->names.chunk(key, part, i, names[words.size() - 1]));
+      }
     }
     connection.add(words);
   }

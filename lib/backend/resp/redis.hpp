@@ -17,6 +17,8 @@ struct RedisOptions {
   PrivateServerOptions private_server;
   std::optional<Duration> ttl;
   Duration timeout = std::chrono::seconds(10);
+  std::size_t chunk_bytes = kDefaultChunkBytes;  ///< the largest value
+  std::uint32_t connections = 1;                 ///< of each session
 };
 
 /// A server that speaks RESP. On one that it did not start it writes under "kvkit:NAME_SPACE:" only, with a TTL, and
@@ -46,6 +48,7 @@ class RedisBackend final : public Backend {
   Result<void> remove_batch(Connection& connection, std::string_view command, std::span<const Key> keys);
   std::optional<Info> private_info();
   std::uint64_t evicted();
+  std::size_t names_per_block() const;
   TimePoint deadline() const { return std::chrono::steady_clock::now() + options_.timeout; }
 
   RedisOptions options_;
@@ -54,6 +57,7 @@ class RedisBackend final : public Backend {
   std::unique_ptr<Connection> control_;
   ServerInfo server_;
   std::uint64_t evicted_before_ = 0;
+  std::size_t max_body_bytes_ = 0;
 };
 
 }  // namespace kv::resp

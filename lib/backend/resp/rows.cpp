@@ -19,6 +19,7 @@ using resp::RedisOptions;
 
 constexpr std::uint16_t kDefaultPort = 6379;
 constexpr std::size_t kMaxPasswordBytes = 4096;
+constexpr std::uint64_t kMostConnections = 64;
 constexpr Bytes kLeastMemory = 4_MiB;  // an empty server takes about one
 
 std::string from_environment(const char* name) {
@@ -43,6 +44,23 @@ Result<std::string> password() {
   return line;
 }
 
+/// How bodies travel: the options that all rows share.
+Result<void> read_transfer(const BackendSpec& spec, RedisOptions& options) {
+  const Bytes chunk = spec.options.bytes("chunk");
+  if (chunk < Bytes(resp::kLeastChunkBytes) || chunk > Bytes(resp::kMaxValueBytes)) {
+    return error(Code::bad_input, fmt::format("backend {}: chunk cannot be {}", spec.scheme, format_bytes(chunk)),
+                 "give 256 bytes to 512MiB; a little below 1MiB is what servers store without waste");
+  }
+  const std::uint64_t connections = spec.options.count("connections");
+  if (connections < 1 || connections > kMostConnections) {
+    return error(Code::bad_input, fmt::format("backend {}: connections cannot be {}", spec.scheme, connections),
+                 fmt::format("give 1 to {}", kMostConnections));
+  }
+  options.chunk_bytes = chunk.count();
+  options.connections = static_cast<std::uint32_t>(connections);
+  return {};
+}
+
 Result<std::unique_ptr<Backend>> make_client(const BackendSpec& spec) {
   auto secret = password();
   if (!secret) return error(secret);
@@ -56,6 +74,7 @@ Result<std::unique_ptr<Backend>> make_client(const BackendSpec& spec) {
   options.endpoint.connect_timeout = spec.options.duration("connect_timeout");
   options.timeout = spec.options.duration("timeout");
   options.ttl = spec.options.duration("ttl");
+  if (auto ok = read_transfer(spec, options); !ok) return error(ok);
   return std::make_unique<RedisBackend>(std::move(options));
 }
 
@@ -92,17 +111,24 @@ Result<std::unique_ptr<Backend>> make_private(const BackendSpec& spec) {
   if (server.binary.empty()) server.binary = "redis-server";
 
   options.timeout = spec.options.duration("timeout");
+  if (auto ok = read_transfer(spec, options); !ok) return error(ok);
   if (spec.options.has("ttl")) options.ttl = spec.options.duration("ttl");
   return std::make_unique<RedisBackend>(std::move(options));
 }
 
 const OptionRow kTimeout{"timeout", OptionKind::duration, "10s", "give up on a batch of values after this long"};
 
+const OptionRow kChunk{"chunk", OptionKind::bytes, "1020KiB",
+                       "cut what is stored into values of at most so many bytes"};
+const OptionRow kConnections{"connections", OptionKind::count, "1", "sockets of each worker, which share its values"};
+
 const std::vector<OptionRow> kClientOptions{
     {"ttl", OptionKind::duration, "1h", "expire a value this long after it was stored"},
     {"db", OptionKind::count, "0", "number of the database"},
     {"connect_timeout", OptionKind::duration, "2s", "give up on a connection after this long"},
     kTimeout,
+    kChunk,
+    kConnections,
 };
 
 }  // namespace
@@ -138,6 +164,8 @@ const BackendRow kSpawnRedisRow{
             {"binary", OptionKind::text, "", "redis-server to start; else KVKIT_REDIS_SERVER, else from PATH"},
             {"ttl", OptionKind::duration, "", "expire a value this long after it was stored; never if not given"},
             kTimeout,
+            kChunk,
+            kConnections,
         },
     .make = make_private,
 };

@@ -1,50 +1,73 @@
 #include "backend/resp/session.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
 #include <cassert>
-
-#include "base/parse.hpp"
+#include <utility>
 
 namespace kv::resp {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
+using Outcome = Done::Outcome;
 
-constexpr Duration kFirstDelay = std::chrono::milliseconds(50);
-constexpr Duration kLongestDelay = std::chrono::seconds(2);
+constexpr Duration kLook = std::chrono::milliseconds(50);  // how often a wait looks at deadlines
+constexpr std::size_t kMostWords = 8192;                   // of a command: Dragonfly takes 65,536
+
+/// Of several replies to one op, what the op comes to.
+int weight(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::failed:
+      return 4;
+    case Outcome::skipped:
+      return 3;
+    case Outcome::corrupt:
+      return 2;
+    case Outcome::miss:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+void worsen(Done& done, Outcome outcome, std::string why) {
+  if (weight(outcome) <= weight(done.outcome)) return;
+  done.outcome = outcome;
+  done.error = std::move(why);
+}
+
+const char* const kNoAnswer = "the server answered something else than it was asked";
+
+void judge_get(const Reply& reply, std::size_t bytes, Done& done) {
+  switch (reply.kind) {
+    case Reply::Kind::value:
+    case Reply::Kind::misfit:
+      if (reply.kind == Reply::Kind::value && reply.bytes == bytes) return;
+      return worsen(done, Outcome::corrupt, fmt::format("a chunk has {} bytes, not {}", reply.bytes, bytes));
+    case Reply::Kind::nil:
+      return worsen(done, Outcome::miss, "");
+    case Reply::Kind::error:
+      return worsen(done, reply.text.starts_with("WRONGTYPE") ? Outcome::corrupt : Outcome::failed,
+                    printable(reply.text));
+    default:
+      return worsen(done, Outcome::failed, kNoAnswer);
+  }
+}
+
+void judge_put(const Reply& reply, Done& done) {
+  if (reply.kind == Reply::Kind::status) return;
+  worsen(done, Outcome::failed, reply.kind == Reply::Kind::error ? printable(reply.text) : kNoAnswer);
+}
 
 }  // namespace
 
-bool KeyNames::allows(std::string_view name_space) {
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-  return !name_space.empty() && name_space.size() <= kMaxNameSpace &&
-         name_space.find_first_not_of(kLetters) == std::string_view::npos;
-}
-
-KeyNames::KeyNames(std::string_view name_space) : prefix_(fmt::format("kvkit:{}:", name_space)) {
-  assert(allows(name_space));
-}
-
-std::string_view KeyNames::write(const Key& key, std::uint32_t part, Buffer& into) const {
-  const char* end = fmt::format_to(into.data(), "{}{:x}:{}:{}", prefix_, key.space, key.block, part);
-  return {into.data(), static_cast<std::size_t>(end - into.data())};
-}
-
-std::string KeyNames::text(const Key& key, std::uint32_t part) const {
-  Buffer buffer;
-  return std::string(write(key, part, buffer));
-}
-
-void Backoff::failed(TimePoint now) {
-  delay_ = std::clamp(2 * delay_, kFirstDelay, kLongestDelay);
-  until_ = now + delay_ / 2 + from_seconds(seconds(delay_) / 2 * random_.uniform());
-}
-
 RespSession::RespSession(std::shared_ptr<Common> common, std::shared_ptr<KeyLog> log, std::uint64_t seed)
-    : common_(std::move(common)), log_(std::move(log)), backoff_(seed) {}
+    : common_(std::move(common)), log_(std::move(log)) {
+  for (std::uint32_t i = 0; i < common_->connections; ++i) channels_.push_back({Lane(*common_, mix64(seed, i))});
+}
 
 Result<std::unique_ptr<RespSession>> RespSession::open(std::shared_ptr<Common> common) {
   auto log = std::make_shared<KeyLog>();
@@ -55,173 +78,299 @@ Result<std::unique_ptr<RespSession>> RespSession::open(std::shared_ptr<Common> c
     seed = common->logs.size();
   }
   std::unique_ptr<RespSession> session(new RespSession(std::move(common), std::move(log), seed));
-  if (auto ok = session->connect(); !ok) return error(ok);
+  for (Channel& channel : session->channels_) {
+    if (auto ok = channel.lane.connect(); !ok) return error(ok);
+  }
   return session;
 }
 
-Result<void> RespSession::connect() {
-  if (connection_) return {};
-  const TimePoint now = SteadyClock::now();
-  if (now < backoff_.until()) {
-    return error(Code::unavailable, fmt::format("not connected: {}; next try in {}", last_trouble_,
-                                                format_duration(backoff_.until() - now)));
-  }
-  auto opened = Connection::open(common_->endpoint);
-  if (!opened) {
-    disconnect(opened.error());
-    return error(opened);
-  }
-  connection_ = std::move(*opened);
-  counted_in_ = counted_out_ = 0;
-  return {};
-}
-
-void RespSession::disconnect(const Error& why) {
-  count_wire();
-  connection_.reset();
-  last_trouble_ = why.message;
-  backoff_.failed(SteadyClock::now());
-}
-
-void RespSession::count_wire() {
-  if (!connection_) return;
-  common_->wire_in.fetch_add(connection_->bytes_in() - counted_in_, std::memory_order_relaxed);
-  common_->wire_out.fetch_add(connection_->bytes_out() - counted_out_, std::memory_order_relaxed);
-  counted_in_ = connection_->bytes_in();
-  counted_out_ = connection_->bytes_out();
+std::span<std::byte> RespSession::manifest(std::size_t block) {
+  const std::size_t bytes = Manifest::bytes(common_->parts);
+  return std::span(manifests_).subspan(block * bytes, bytes);
 }
 
 Result<void> RespSession::acquire(std::span<const BlockRef> blocks, Lease& lease) {
-  assert(answered_ == batch_.size() && "a batch is still under way");
+  assert(under_way_ == 0 && "a batch is still under way");
   lease.blocks.assign(blocks.begin(), blocks.end());
   lease.present.assign(blocks.size(), false);
   lease.leading = 0;
-  parts_stored_.assign(blocks.size(), 0);
+  blocks_.assign(blocks.size(), {});
+  manifests_.resize(std::max(manifests_.size(), blocks.size() * Manifest::bytes(common_->parts)));
   if (blocks.empty()) return {};
-  if (auto ok = connect(); !ok) return ok;
+  Lane& lane = channels_.front().lane;
+  if (auto ok = lane.connect(); !ok) return ok;
   auto found = look_up(lease);
-  count_wire();
-  if (!found) lease.present.assign(blocks.size(), false);
+  if (!found) {
+    lease.present.assign(blocks.size(), false);
+    blocks_.assign(blocks.size(), {});
+  }
   const auto first_gap = std::find(lease.present.begin(), lease.present.end(), false);
   lease.leading = static_cast<std::size_t>(first_gap - lease.present.begin());
   return found;
 }
 
-/// One round trip: EXISTS counts the parts of each block.
+/// One round trip for the manifests of all blocks.
 Result<void> RespSession::look_up(Lease& lease) {
   const TimePoint deadline = SteadyClock::now() + common_->timeout;
-  connection_->begin(deadline);
-  for (const BlockRef& block : lease.blocks) add_command("EXISTS", block.key);
+  control().begin(deadline);
+  KeyNames::Buffer name;
+  for (std::size_t block = 0; block < lease.blocks.size(); ++block) {
+    const std::array words{std::string_view("GET"), common_->names.manifest(lease.blocks[block].key, name)};
+    control().add(words, {Expected::Kind::value, {}, manifest(block)});
+  }
   Result<void> result;
-  while (!connection_->done()) {
-    const std::size_t block = connection_->replied();
-    if (const auto ok = connection_->step(deadline); !ok) {
-      disconnect(ok.error());
+  while (!control().done()) {
+    const std::size_t block = control().replied();
+    if (const auto ok = control().step(deadline); !ok) {
+      channels_.front().lane.disconnect(ok.error());
       return error(ok);
     }
-    const Reply& reply = connection_->reply();
-    if (reply.kind == Reply::Kind::integer) {
-      lease.present[block] = reply.integer == common_->parts;
+    const auto present = take_manifest(block, control().reply());
+    if (present) {
+      lease.present[block] = *present;
     } else if (result) {
-      result = tl::unexpected<Error>(refusal(reply.kind == Reply::Kind::error ? reply.text : "no count"));
+      result = error(present);
     }
   }
-  backoff_.succeeded();
+  channels_.front().lane.batch_ended();
   return result;
 }
 
-/// One command for all parts of a block.
-void RespSession::add_command(std::string_view command, const Key& key) {
-  names_.resize(common_->parts);
-  words_.assign(1, command);
-  for (std::uint32_t part = 0; part < common_->parts; ++part) {
-    words_.push_back(common_->names.write(key, part, names_[part]));
+/// Whether the block is there. One whose manifest is garbled is: whoever reads it is told so.
+Result<bool> RespSession::take_manifest(std::size_t block, const Reply& reply) {
+  Block& known = blocks_[block];
+  const auto garbled = [&known](std::string why) {
+    known.state = Block::State::garbled;
+    known.why = std::move(why);
+    return true;
+  };
+  switch (reply.kind) {
+    case Reply::Kind::nil:
+      return false;
+    case Reply::Kind::value: {
+      const auto read = Manifest::read(manifest(block).first(reply.bytes), common_->parts);
+      if (!read) return garbled(read.error().message);
+      known.state = Block::State::whole;
+      return true;
+    }
+    case Reply::Kind::misfit:
+      return garbled(fmt::format("manifest of {} bytes", reply.bytes));
+    case Reply::Kind::error:
+      if (reply.text.starts_with("WRONGTYPE")) return garbled(printable(reply.text));
+      return tl::unexpected<Error>(refusal(reply.text));
+    default:
+      return tl::unexpected<Error>(refusal("no manifest"));
   }
-  connection_->add(words_);
+}
+
+Result<void> RespSession::begin_batch(TimePoint deadline) {
+  Result<void> last;
+  bool any = false;
+  for (Channel& channel : channels_) {
+    channel.pieces.clear();
+    channel.answered = channel.queued_bytes = 0;
+    last = channel.lane.connect();
+    if (!last) continue;
+    channel.lane.connection().begin(std::min(deadline, SteadyClock::now() + common_->timeout));
+    any = true;
+  }
+  return any ? Result<void>() : last;
+}
+
+RespSession::Channel* RespSession::least_busy() {
+  Channel* best = nullptr;
+  for (Channel& channel : channels_) {
+    if (channel.lane.connected() && (best == nullptr || channel.queued_bytes < best->queued_bytes)) best = &channel;
+  }
+  return best;
 }
 
 void RespSession::submit(const Lease& lease, std::span<const Op> batch, TimePoint deadline) {
-  assert(answered_ == batch_.size() && "one batch at a time");
+  assert(under_way_ == 0 && "one batch at a time");
   batch_.clear();
-  answered_ = 0;
-  not_started_.clear();
-  for (const Op& op : batch) batch_.push_back({op.kind, op.block, op.header.size(), op.body.size()});
+  ended_.clear();
+  under_way_ = batch.size();
+  for (const Op& op : batch) batch_.push_back({op.kind, op.block, 0, {}});
+  for (std::uint32_t i = 0; i < batch_.size(); ++i) batch_[i].done.op = i;
+  keys_.clear();
+  for (const BlockRef& block : lease.blocks) keys_.push_back(block.key);
   if (batch.empty()) return;
-  if (auto ok = connect(); !ok) {
-    not_started_ = ok.error().message;
-    return;
-  }
-  connection_->begin(std::min(deadline, SteadyClock::now() + common_->timeout));
-  KeyNames::Buffer buffer;
-  for (const Op& op : batch) {
-    const Key& key = lease.blocks[op.block].key;
-    const std::string_view name = common_->names.write(key, op.part, buffer);
-    if (op.kind == Op::Kind::get) {
-      connection_->add(std::array{std::string_view("GET"), name}, {Expected::Kind::value, op.header, op.body});
+  const auto ready = begin_batch(deadline);
+  for (std::uint32_t i = 0; i < batch.size(); ++i) {
+    if (!ready) {
+      end_at_once(i, Outcome::failed, ready.error().message);
+    } else if (batch[i].kind == Op::Kind::get) {
+      add_get(lease, batch[i], i);
     } else {
-      log_->add(key);  // before it is sent: what was perhaps stored is removed, too
-      connection_->add_set(common_->set, name, op.header, op.body);
+      add_put(lease, batch[i], i);
     }
+  }
+}
+
+void RespSession::end_at_once(std::uint32_t op, Outcome outcome, std::string why) {
+  Done& done = batch_[op].done;
+  done.outcome = outcome;
+  done.error = std::move(why);
+  ended_.push_back(done);
+  --under_way_;
+}
+
+void RespSession::add_get(const Lease& lease, const Op& op, std::uint32_t index) {
+  const Block& block = blocks_[op.block];
+  if (block.state == Block::State::absent) return end_at_once(index, Outcome::miss, "");
+  if (block.state == Block::State::garbled) return end_at_once(index, Outcome::corrupt, block.why);
+  const auto read = Manifest::read(manifest(op.block), common_->parts);
+  if (!read) return end_at_once(index, Outcome::corrupt, read.error().message);
+  const std::uint64_t body_bytes = read->body_bytes(op.part);
+  if (body_bytes > op.body.size()) {
+    return end_at_once(index, Outcome::corrupt,
+                       fmt::format("its body has {} bytes where {} are expected at most", body_bytes, op.body.size()));
+  }
+  std::copy_n(read->header(op.part).begin(), op.header.size(), op.header.begin());
+  Moving& moving = batch_[index];
+  moving.done.outcome = Outcome::hit;
+  moving.done.body_bytes = body_bytes;
+  cut(body_bytes, read->chunk_bytes(), cuts_);
+  moving.pending = static_cast<std::uint32_t>(cuts_.size());
+  KeyNames::Buffer name;
+  std::size_t at = 0;
+  for (std::size_t chunk = 0; chunk < cuts_.size(); at += cuts_[chunk], ++chunk) {
+    Channel& channel = *least_busy();
+    const std::array words{std::string_view("GET"),
+                           common_->names.chunk(lease.blocks[op.block].key, op.part, chunk, name)};
+    channel.lane.connection().add(words, {Expected::Kind::value, {}, op.body.subspan(at, cuts_[chunk])});
+    channel.pieces.push_back({index, false, cuts_[chunk]});
+    channel.queued_bytes += cuts_[chunk];
+  }
+}
+
+void RespSession::add_put(const Lease& lease, const Op& op, std::uint32_t index) {
+  const Key& key = lease.blocks[op.block].key;
+  log_->add(key);  // before it is sent: what was perhaps stored is removed, too
+  if (blocks_.size() < lease.blocks.size()) {
+    blocks_.resize(lease.blocks.size());
+    manifests_.resize(lease.blocks.size() * Manifest::bytes(common_->parts));
+  }
+  if (!std::exchange(blocks_[op.block].begun, true)) {
+    Manifest::begin(manifest(op.block), common_->parts, static_cast<std::uint32_t>(common_->chunk_bytes));
+  }
+  Manifest::set(manifest(op.block), op.part, op.header, op.body.size());
+  Moving& moving = batch_[index];
+  moving.done.outcome = Outcome::stored;
+  moving.done.body_bytes = op.body.size();
+  cut(op.body.size(), common_->chunk_bytes, cuts_);
+  moving.pending = static_cast<std::uint32_t>(cuts_.size());
+  KeyNames::Buffer name;
+  std::size_t at = 0;
+  for (std::size_t chunk = 0; chunk < cuts_.size(); at += cuts_[chunk], ++chunk) {
+    Channel& channel = *least_busy();
+    channel.lane.connection().add_set(common_->set, common_->names.chunk(key, op.part, chunk, name), {},
+                                      op.body.subspan(at, cuts_[chunk]));
+    channel.pieces.push_back({index, false, cuts_[chunk]});
+    channel.queued_bytes += cuts_[chunk];
   }
 }
 
 void RespSession::poll(std::vector<Done>& done, TimePoint until) {
-  if (!not_started_.empty()) return end_rest(done, Done::Outcome::failed, not_started_);
-  while (answered_ < batch_.size()) {
-    const auto ok = connection_->step(until);
-    if (!ok) {
-      disconnect(ok.error());
-      const bool interrupted = ok.error().code == Code::interrupted;
-      return end_rest(done, interrupted ? Done::Outcome::skipped : Done::Outcome::failed, ok.error().message);
-    }
-    if (!*ok) break;
-    done.push_back(outcome(answered_));
-    ++answered_;
-  }
-  count_wire();
-  if (answered_ == batch_.size()) backoff_.succeeded();
-}
-
-void RespSession::end_rest(std::vector<Done>& done, Done::Outcome outcome, const std::string& why) {
-  for (; answered_ < batch_.size(); ++answered_) done.push_back({answered_, outcome, 0, why});
-}
-
-/// What the reply that has just come means for its op.
-Done RespSession::outcome(std::uint32_t op) {
-  const Moving& moved = batch_[op];
-  const Reply& reply = connection_->reply();
-  Done done;
-  done.op = op;
-  switch (reply.kind) {
-    case Reply::Kind::value:
-      done.outcome = Done::Outcome::hit;
-      done.body_bytes = reply.bytes - moved.header_bytes;
-      return done;
-    case Reply::Kind::misfit:
-      done.outcome = Done::Outcome::corrupt;
-      done.error = fmt::format("it has {} bytes, a value of this run {} to {}", reply.bytes, moved.header_bytes,
-                               moved.header_bytes + moved.body_bytes);
-      return done;
-    case Reply::Kind::nil:
-      if (moved.kind == Op::Kind::put) break;
-      done.outcome = Done::Outcome::miss;
-      return done;
-    case Reply::Kind::status:
-      if (moved.kind == Op::Kind::get) break;
-      done.outcome = Done::Outcome::stored;
-      if (++parts_stored_[moved.block] == common_->parts) {
-        common_->insertions.fetch_add(1, std::memory_order_relaxed);
+  while (under_way_ > 0) {
+    const auto busy = std::count_if(channels_.begin(), channels_.end(), [](const Channel& c) { return c.active(); });
+    bool moved = false;
+    for (Channel& channel : channels_) {
+      // A single connection waits by itself; several are waited for together, below.
+      while (channel.active() && under_way_ > 0) {
+        const auto ok = progress(channel, busy == 1 ? until : TimePoint::min());
+        if (!ok) fail(channel, ok.error());
+        if (!ok || *ok) moved = true;
+        if (!ok || !*ok) break;
       }
-      return done;
-    case Reply::Kind::error:
-      if (moved.kind == Op::Kind::get && reply.text.substr(0, 9) == "WRONGTYPE") done.outcome = Done::Outcome::corrupt;
-      done.error = printable(reply.text);
-      return done;
-    default:
-      break;
+    }
+    if (under_way_ > 0 && !moved && (busy == 1 || !wait(until))) break;
   }
-  done.error = "the server answered something else than it was asked";
-  return done;
+  done.insert(done.end(), std::make_move_iterator(ended_.begin()), std::make_move_iterator(ended_.end()));
+  ended_.clear();
+  if (under_way_ > 0) return;
+  for (Channel& channel : channels_) {
+    if (channel.lane.connected()) channel.lane.batch_ended();
+  }
+}
+
+/// False: nothing has come, and `until` has passed.
+Result<bool> RespSession::progress(Channel& channel, TimePoint until) {
+  auto ok = channel.lane.connection().step(until);
+  if (ok && *ok) take_reply(channel);
+  return ok;
+}
+
+/// False: `until` has passed.
+bool RespSession::wait(TimePoint until) {
+  std::vector<pollfd> sockets;
+  for (Channel& channel : channels_) {
+    if (!channel.active()) continue;
+    const Connection& connection = channel.lane.connection();
+    const auto events = static_cast<short>(connection.wants_to_send() ? POLLIN | POLLOUT : POLLIN);
+    sockets.push_back({connection.descriptor(), events, 0});
+  }
+  const TimePoint now = SteadyClock::now();
+  if (now >= until) return false;
+  // Trouble with waiting shows again, and better, when the connection is used.
+  static_cast<void>(wait_for(sockets, std::min(until, now + kLook), common_->endpoint.spin));
+  return true;
+}
+
+/// What was under way on this connection ends as the connection did.
+void RespSession::fail(Channel& channel, const Error& why) {
+  channel.lane.disconnect(why);
+  const Outcome outcome = why.code == Code::interrupted ? Outcome::skipped : Outcome::failed;
+  while (channel.active()) {
+    const Piece piece = channel.pieces[channel.answered++];
+    Moving& moving = batch_[piece.op];
+    worsen(moving.done, outcome, why.message);
+    if (--moving.pending == 0) end_op(channel, piece.op);
+  }
+}
+
+void RespSession::take_reply(Channel& channel) {
+  const Piece piece = channel.pieces[channel.answered++];
+  channel.queued_bytes -= piece.bytes;
+  Moving& moving = batch_[piece.op];
+  const Reply& reply = channel.lane.connection().reply();
+  if (moving.kind == Op::Kind::get) {
+    judge_get(reply, piece.bytes, moving.done);
+    if (reply.kind == Reply::Kind::nil) blocks_[moving.block].lost_bytes += piece.bytes;
+  } else {
+    judge_put(reply, moving.done);
+    if (piece.manifest && moving.done.outcome == Outcome::stored) {
+      blocks_[moving.block].state = Block::State::whole;
+      common_->insertions.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  if (--moving.pending == 0) end_op(channel, piece.op);
+}
+
+/// All chunks of an op are answered. The last part of a block to be stored ends with the block's manifest.
+void RespSession::end_op(Channel& channel, std::uint32_t op) {
+  Moving& moving = batch_[op];
+  Block& block = blocks_[moving.block];
+  const bool stored = moving.done.outcome == Outcome::stored;
+  if (moving.kind == Op::Kind::put && !stored) block.state = Block::State::broken;
+  if (moving.done.outcome == Outcome::miss) block.state = Block::State::broken;
+  if (stored && block.state == Block::State::absent && ++block.parts_stored == common_->parts) {
+    if (channel.lane.connected()) return add_manifest(channel, op);
+    worsen(moving.done, Outcome::failed, "the connection was lost before the block was complete");
+  }
+  ended_.push_back(std::move(moving.done));
+  --under_way_;
+}
+
+void RespSession::add_manifest(Channel& channel, std::uint32_t op) {
+  Moving& moving = batch_[op];
+  const std::span<std::byte> bytes = manifest(moving.block);
+  Manifest::seal(bytes);
+  KeyNames::Buffer name;
+  channel.lane.connection().add_set(common_->set, common_->names.manifest(keys_[moving.block], name), {}, bytes);
+  channel.pieces.push_back({op, true, bytes.size()});
+  channel.queued_bytes += bytes.size();
+  moving.pending = 1;
 }
 
 void RespSession::admit(Lease& lease, std::vector<bool>& accepted) {
@@ -229,28 +378,74 @@ void RespSession::admit(Lease& lease, std::vector<bool>& accepted) {
   accepted.flip();
 }
 
-/// Whether the server has the whole block, as far as this request knows.
-bool RespSession::holds(const Lease& lease, std::size_t block) const {
-  return lease.present[block] || (block < parts_stored_.size() && parts_stored_[block] == common_->parts);
+/// Calls visit(name) for the manifest and all chunks that it tells of.
+template <class Visit>
+void RespSession::each_name(const Key& key, std::size_t block, Visit&& visit) {
+  KeyNames::Buffer name;
+  visit(common_->names.manifest(key, name));
+  const auto read = Manifest::read(manifest(block), common_->parts);
+  const std::size_t chunk_bytes = read ? read->chunk_bytes() : common_->chunk_bytes;
+  for (std::uint32_t part = 0; part < common_->parts; ++part) {
+    const std::size_t chunks = count_chunks(Manifest::body_bytes(manifest(block), part), chunk_bytes);
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) visit(common_->names.chunk(key, part, chunk, name));
+  }
 }
 
-/// Nothing is pinned in a server, but its LRU must learn what the request used: EXISTS does not tell it, nor are blocks
-/// read that the engine had itself, so the heads of long chains would age first and break them. All blocks are touched
-/// tail to head in one round trip. They are put head to tail, because a server that is full refuses the rest, and a
-/// tail without its head is of no use. Redis itself is coarse: its clock ticks once a second, and it evicts the oldest
-/// of five keys that it samples. A server that refuses TOUCH is not asked again.
+/// One command over all of a block's values; more than one where they are very many.
+void RespSession::add_for_all(Connection& to, std::string_view command, const Key& key, std::size_t block) {
+  std::size_t count = 0;
+  const auto send = [&] {
+    words_.assign(1, command);
+    for (std::size_t i = 0; i < count; ++i) words_.emplace_back(names_[i].data());
+    to.add(words_);
+    count = 0;
+  };
+  each_name(key, block, [&](std::string_view name) {
+    if (count == kMostWords) send();
+    if (names_.size() <= count) names_.resize(count + 1);
+    names_[count][static_cast<std::size_t>(name.copy(names_[count].data(), name.size()))] = '\0';
+    ++count;
+  });
+  send();
+}
+
+/// What a block that lost a chunk leaves behind.
+void RespSession::count_orphan(std::size_t block) {
+  if (blocks_[block].lost_bytes == 0) return;
+  std::size_t bytes = Manifest::bytes(common_->parts);
+  for (std::uint32_t part = 0; part < common_->parts; ++part) {
+    bytes += Manifest::body_bytes(manifest(block), part);
+  }
+  common_->orphan_bytes.fetch_add(bytes - std::min(bytes, blocks_[block].lost_bytes), std::memory_order_relaxed);
+}
+
+/// Nothing is pinned in a server, but its LRU must learn what the request used: blocks that the engine had itself are
+/// not read at all, so the heads of long chains would age first and break them. All blocks are touched tail to head in
+/// one round trip. They are put head to tail, because a server that is full refuses the rest, and a tail without its
+/// head is of no use. Redis itself is coarse: its clock ticks once a second, and it evicts the oldest of five keys that
+/// it samples. A server that refuses TOUCH is not asked again. Blocks that are no longer whole are removed.
 void RespSession::finish(Lease& lease) {
-  if (!connection_ || !common_->touches || common_->endpoint.stopping()) return;
+  Lane& lane = channels_.front().lane;
+  if (!lane.connected() || common_->endpoint.stopping()) return;
   const TimePoint deadline = SteadyClock::now() + common_->timeout;
-  connection_->begin(deadline);
-  for (std::size_t block = lease.blocks.size(); block-- > 0;) {
-    if (holds(lease, block)) add_command("TOUCH", lease.blocks[block].key);
+  control().begin(deadline);
+  std::size_t removals = 0;
+  for (std::size_t block = 0; block < std::min(lease.blocks.size(), blocks_.size()); ++block) {
+    if (blocks_[block].state != Block::State::broken) continue;
+    count_orphan(block);
+    add_for_all(control(), "UNLINK", lease.blocks[block].key, block);
+    ++removals;
   }
-  while (!connection_->done()) {
-    if (const auto ok = connection_->step(deadline); !ok) return disconnect(ok.error());
-    if (connection_->reply().kind == Reply::Kind::error) common_->touches = false;
+  for (std::size_t block = lease.blocks.size(); block-- > 0 && common_->touches;) {
+    if (block >= blocks_.size() || blocks_[block].state != Block::State::whole) continue;
+    add_for_all(control(), "TOUCH", lease.blocks[block].key, block);
   }
-  count_wire();
+  while (!control().done()) {
+    const bool touch = control().replied() >= removals;
+    if (const auto ok = control().step(deadline); !ok) return lane.disconnect(ok.error());
+    if (touch && control().reply().kind == Reply::Kind::error) common_->touches = false;
+  }
+  lane.batch_ended();
 }
 
 }  // namespace kv::resp

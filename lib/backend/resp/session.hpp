@@ -1,64 +1,21 @@
 #pragma once
-#include <array>
-#include <atomic>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/backend.hpp"
-#include "backend/resp/connection.hpp"
-#include "backend/resp/key_log.hpp"
-#include "base/random.hpp"
+#include "backend/resp/lane.hpp"
+#include "backend/resp/manifest.hpp"
 
 namespace kv::resp {
 
-/// The names of a run's values: "kvkit:NAME_SPACE:SPACE:BLOCK:PART".
-class KeyNames {
- public:
-  static constexpr std::size_t kMaxNameSpace = 64;
-  /// Letters, digits, '.', '_' and '-', at most kMaxNameSpace of them; at least one.
-  static bool allows(std::string_view name_space);
-
-  explicit KeyNames(std::string_view name_space);
-  using Buffer = std::array<char, 128>;
-  std::string_view write(const Key& key, std::uint32_t part, Buffer& into) const;
-  std::string text(const Key& key, std::uint32_t part) const;
-
- private:
-  std::string prefix_;
-};
-
-/// What all sessions of one backend share.
-struct Common {
-  Endpoint endpoint;
-  KeyNames names;
-  std::uint32_t parts = 1;
-  SetCommand set;
-  Duration timeout = std::chrono::seconds(10);  ///< for a batch, where its deadline is not nearer
-
-  std::atomic<std::uint64_t> insertions = 0, wire_in = 0, wire_out = 0;
-  std::atomic<bool> touches = true;  ///< whether the server takes, and makes use of, TOUCH
-  std::mutex mutex = {};             ///< of `logs`
-  std::vector<std::shared_ptr<KeyLog>> logs = {};
-};
-
-/// When to try again after a failure: 50 ms, doubling to 2 s, each halved at most by chance so that sessions spread.
-class Backoff {
- public:
-  explicit Backoff(std::uint64_t seed) : random_(seed) {}
-  void failed(TimePoint now);
-  void succeeded() { delay_ = Duration(0); }
-  TimePoint until() const { return until_; }
-
- private:
-  Random random_;
-  Duration delay_{0};
-  TimePoint until_{};
-};
-
-/// One worker's connection to a RESP server. A connection that broke or timed out is closed and made anew when next
-/// used, not before its backoff has passed: until then everything fails at once.
+/// One worker's way to a RESP server, over one or more connections.
+///
+/// A body is cut into chunks that are moved side by side, each straight between the socket and the caller's buffer. A
+/// block has a manifest, which holds the headers of all its parts and is written once every chunk is acknowledged:
+/// lookup reads the manifests of all blocks in one round trip, and what has none is not there. A chunk that is gone
+/// makes its block a miss; what is left of it is removed in finish() and counted.
 class RespSession final : public Session {
  public:
   /// Connects, so that trouble shows before anything is measured.
@@ -71,34 +28,72 @@ class RespSession final : public Session {
   void finish(Lease& lease) override;
 
  private:
-  RespSession(std::shared_ptr<Common> common, std::shared_ptr<KeyLog> log, std::uint64_t seed);
-
-  Result<void> connect();
-  void disconnect(const Error& why);
-  void count_wire();
-  Result<void> look_up(Lease& lease);
-  void add_command(std::string_view command, const Key& key);
-  bool holds(const Lease& lease, std::size_t block) const;
-  Done outcome(std::uint32_t op);
-  void end_rest(std::vector<Done>& done, Done::Outcome outcome, const std::string& why);
-
+  /// What is known of a block of the lease; its manifest lies in manifests_.
+  struct Block {
+    enum class State {
+      absent,
+      whole,    ///< the manifest says so
+      garbled,  ///< it has a manifest that cannot be believed: see why
+      broken,   ///< less is there than the manifest says, or a store of it failed: finish() removes it
+    } state = State::absent;
+    std::string why;
+    std::uint32_t parts_stored = 0;
+    bool begun = false;          ///< a put has begun its manifest
+    std::size_t lost_bytes = 0;  ///< of chunks that were found gone
+  };
   struct Moving {
     Op::Kind kind;
     std::uint32_t block;
-    std::size_t header_bytes, body_bytes;
+    std::uint32_t pending;  ///< commands that are not answered yet
+    Done done;
   };
+  /// A command of the batch that waits for its reply.
+  struct Piece {
+    std::uint32_t op;
+    bool manifest;
+    std::size_t bytes;
+  };
+  struct Channel {
+    Lane lane;
+    std::vector<Piece> pieces = {};
+    std::size_t answered = 0, queued_bytes = 0;
+    bool active() const { return answered < pieces.size(); }
+  };
+
+  RespSession(std::shared_ptr<Common> common, std::shared_ptr<KeyLog> log, std::uint64_t seed);
+
+  Connection& control() { return channels_.front().lane.connection(); }
+  std::span<std::byte> manifest(std::size_t block);
+  Result<void> look_up(Lease& lease);
+  Result<bool> take_manifest(std::size_t block, const Reply& reply);
+  /// The first connection, or of those that are there the one with the least to do; null: none could be made.
+  Channel* least_busy();
+  Result<void> begin_batch(TimePoint deadline);
+  void add_get(const Lease& lease, const Op& op, std::uint32_t index);
+  void add_put(const Lease& lease, const Op& op, std::uint32_t index);
+  void add_manifest(Channel& channel, std::uint32_t op);
+  void end_at_once(std::uint32_t op, Done::Outcome outcome, std::string why);
+  void fail(Channel& channel, const Error& why);
+  Result<bool> progress(Channel& channel, TimePoint until);
+  void take_reply(Channel& channel);
+  void end_op(Channel& channel, std::uint32_t op);
+  bool wait(TimePoint until);
+  template <class Visit>
+  void each_name(const Key& key, std::size_t block, Visit&& visit);
+  void add_for_all(Connection& to, std::string_view command, const Key& key, std::size_t block);
+  void count_orphan(std::size_t block);
 
   std::shared_ptr<Common> common_;
   std::shared_ptr<KeyLog> log_;
-  std::unique_ptr<Connection> connection_;
-  Backoff backoff_;
-  std::string last_trouble_;
-  std::uint64_t counted_in_ = 0, counted_out_ = 0;  // of connection_'s bytes
+  std::vector<Channel> channels_;
+  std::vector<Block> blocks_;  // of the lease
+  std::vector<std::byte> manifests_;
+  std::vector<Key> keys_;  // of the blocks
   std::vector<Moving> batch_;
-  std::uint32_t answered_ = 0;               // of batch_
-  std::string not_started_;                  // why the batch could not even begin
-  std::vector<std::uint32_t> parts_stored_;  // per block of the lease
-  std::vector<KeyNames::Buffer> names_;      // scratch of add_command, as are the words
+  std::vector<Done> ended_;        // and not handed out yet
+  std::size_t under_way_ = 0;      // ops of batch_ that have not ended
+  std::vector<std::size_t> cuts_;  // scratch, as are the names and words of one command
+  std::vector<KeyNames::Buffer> names_;
   std::vector<std::string_view> words_;
 };
 

@@ -1,0 +1,70 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "backend/resp/chunks.hpp"
+#include "backend/resp/connection.hpp"
+#include "backend/resp/key_log.hpp"
+#include "backend/resp/key_names.hpp"
+#include "base/random.hpp"
+
+namespace kv::resp {
+
+/// What all sessions of one backend share.
+struct Common {
+  Endpoint endpoint;
+  KeyNames names;
+  std::uint32_t parts = 1;
+  SetCommand set;
+  Duration timeout = std::chrono::seconds(10);  ///< for a batch, where its deadline is not nearer
+  std::size_t chunk_bytes = kDefaultChunkBytes;
+  std::uint32_t connections = 1;  ///< of each session
+
+  std::atomic<std::uint64_t> insertions = 0, wire_in = 0, wire_out = 0;
+  std::atomic<std::uint64_t> orphan_bytes = 0;  ///< of blocks that had lost a chunk
+  std::atomic<bool> touches = true;             ///< whether the server takes, and makes use of, TOUCH
+  std::mutex mutex = {};                        ///< of `logs`
+  std::vector<std::shared_ptr<KeyLog>> logs = {};
+};
+
+/// When to try again after a failure: 50 ms, doubling to 2 s, each halved at most by chance so that sessions spread.
+class Backoff {
+ public:
+  explicit Backoff(std::uint64_t seed) : random_(seed) {}
+  void failed(TimePoint now);
+  void succeeded() { delay_ = Duration(0); }
+  TimePoint until() const { return until_; }
+
+ private:
+  Random random_;
+  Duration delay_{0};
+  TimePoint until_{};
+};
+
+/// One of a session's connections. One that broke or timed out is closed and made anew when next used, not before its
+/// backoff has passed: until then connect() fails at once.
+class Lane {
+ public:
+  Lane(Common& common, std::uint64_t seed) : common_(common), backoff_(seed) {}
+
+  Result<void> connect();
+  void disconnect(const Error& why);
+  bool connected() const { return connection_ != nullptr; }
+  Connection& connection() { return *connection_; }
+  /// A batch has come to its end: adds what it moved to Common, and forgives earlier failures.
+  void batch_ended();
+
+ private:
+  void count_wire();
+
+  Common& common_;
+  std::unique_ptr<Connection> connection_;
+  Backoff backoff_;
+  std::string last_trouble_;
+  std::uint64_t counted_in_ = 0, counted_out_ = 0;  // of connection_'s bytes
+};
+
+}  // namespace kv::resp
