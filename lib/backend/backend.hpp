@@ -110,7 +110,7 @@ struct Capabilities {
 struct BackendStats {
   std::uint64_t insertions = 0;  ///< blocks stored completely
   std::optional<std::uint64_t> evictions;
-  std::uint64_t orphan_bytes = 0;  ///< left of blocks that had lost a value, and removed
+  std::uint64_t orphan_bytes = 0;                       ///< left of blocks that had lost a value, and removed
   std::uint64_t wire_in_bytes = 0, wire_out_bytes = 0;  ///< through sockets, protocol included; 0 for local memory
   std::optional<Bytes> used;
 };

@@ -26,14 +26,14 @@ class Chain final : public Codec {
     std::span<const std::byte> from = payload;
     if (!first_->identity(shape)) {
       const std::span<std::byte> to = room(0, first_->bound(shape));
-      const auto written = first_->encode(shape, payload, to);
+      auto written = first_->encode(shape, payload, to);
       if (!written) return written;
       from = to.first(*written);
     }
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const bool last = i + 1 == stages_.size();
       const std::span<std::byte> to = last ? body : room(1 - i % 2, bound_after(shape, i + 1));
-      const auto written = stages_[i]->encode(from, first_->element_bytes(shape), to);
+      auto written = stages_[i]->encode(from, first_->element_bytes(shape), to);
       if (!written) return written;
       from = to.first(*written);
     }
