@@ -43,6 +43,8 @@ std::string number_text(double value, Unit unit) {
       return decimal_rate(value, "B/s");
     case Unit::per_s:
       return (value < 999.5 ? three_digits(value) : format_count(whole(value))) + " /s";
+    case Unit::ns_per_byte:
+      return fmt::format("{:.3f} ns/B", value);
     case Unit::flag:
     case Unit::text:
     case Unit::texts:

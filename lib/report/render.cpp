@@ -3,35 +3,11 @@
 #include <algorithm>
 
 #include "base/parse.hpp"
+#include "report/render_parts.hpp"
 #include "report/view.hpp"
 
 namespace kv {
 namespace {
-
-/// ANSI colours, or none.
-class Paint {
- public:
-  explicit Paint(bool on) : on_(on) {}
-  std::string bold(std::string_view text) const { return with("1", text); }
-  std::string dim(std::string_view text) const { return with("2", text); }
-  std::string green(std::string_view text) const { return with("32", text); }
-  std::string red(std::string_view text) const { return with("31", text); }
-  std::string yellow(std::string_view text) const { return with("33", text); }
-
- private:
-  std::string with(const char* code, std::string_view text) const {
-    return on_ && !text.empty() ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
-  }
-  bool on_;
-};
-
-constexpr std::size_t kTitle = 10;  // columns of "workload" and a gap
-
-/// "title     text", wrapped beneath the text.
-std::string titled(const Paint& paint, std::string_view title, std::string_view text, std::size_t width) {
-  if (text.empty()) return {};
-  return paint.dim(padded(title, kTitle, Align::left)) + wrapped(text, width, kTitle, kTitle) + "\n";
-}
 
 std::string table_text(const Json& report, const Paint& paint, std::size_t width) {
   const TableLines lines = lay_out(runs_table(report), width);
@@ -43,12 +19,7 @@ std::string table_text(const Json& report, const Paint& paint, std::size_t width
     const std::string& row = lines.rows[r];
     out += (moods[r] > 0 ? paint.green(row) : moods[r] < 0 ? paint.red(row) : row) + "\n";
   }
-  if (!lines.left_out.empty()) {
-    out += paint.dim(wrapped(
-               fmt::format("(too narrow for: {}; --format json has all)", fmt::join(lines.left_out, ", ")), width)) +
-           "\n";
-  }
-  return out;
+  return out + left_out_text(lines, paint, width);
 }
 
 std::string phases_text(const Json& report, const Paint& paint, std::size_t width) {
@@ -83,23 +54,6 @@ std::string render_table(const Json& report, const Style& style) {
   return out + "\n" + paint.bold(wrapped(verdict(report), width)) + "\n";
 }
 
-/// RFC 4180; a text that a spreadsheet would take for a formula is left as it is: the file is for programs.
-std::string csv_cell(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
-
-std::string csv_value(const Json* value) {
-  if (value == nullptr || value->is_null()) return {};
-  if (value->is_string() || value->is_array()) return csv_cell(figure_text(value, Unit::text));
-  return value->dump();
-}
-
 std::string render_csv(const Json& report) {
   std::string out;
   for (const Field& field : fields()) out.append(out.empty() ? "" : ",").append(field.path);
@@ -113,35 +67,6 @@ std::string render_csv(const Json& report) {
     out += line + "\n";
   }
   return out;
-}
-
-/// Text of a report must neither break a table nor become HTML.
-std::string markdown_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else {
-      if (std::string_view("|\\`*_[]").find(c) != std::string_view::npos) out += '\\';
-      out += c == '\n' ? ' ' : c;
-    }
-  }
-  return out;
-}
-
-std::string markdown_table(const Table& table) {
-  std::string headings, rule, rows;
-  for (const Column& column : table.columns) {
-    headings += "| " + markdown_text(column.heading) + " ";
-    rule += column.align == Align::left ? "| --- " : "| ---: ";
-  }
-  for (const auto& row : table.rows) {
-    for (const std::string& cell : row) rows += "| " + markdown_text(cell) + " ";
-    rows += "|\n";
-  }
-  return headings + "|\n" + rule + "|\n" + rows;
 }
 
 std::string render_markdown(const Json& report) {

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "report/document.hpp"
+#include "report/schema_parts.hpp"
 
 namespace kv {
-namespace {
-
 Json type_of(Unit unit) {
   switch (unit) {
     case Unit::flag:
@@ -45,18 +43,41 @@ void add_leaf(Json& schema, std::string_view path, Json leaf) {
   }
 }
 
-template <class Row>
-Json described(const Row& row) {
-  Json leaf = type_of(row.unit);
-  leaf["description"] = row.meaning;
-  return leaf;
-}
-
 Json texts(std::string meaning) {
   Json leaf = type_of(Unit::texts);
   leaf["description"] = std::move(meaning);
   return leaf;
 }
+
+std::string_view unit_name(Unit unit) {
+  switch (unit) {
+    case Unit::flag:
+      return "true or false";
+    case Unit::text:
+      return "text";
+    case Unit::texts:
+      return "list of texts";
+    case Unit::count:
+      return "count";
+    case Unit::bytes:
+      return "bytes";
+    case Unit::nanoseconds:
+      return "ns";
+    case Unit::ratio:
+      return "share, 0 to 1";
+    case Unit::factor:
+      return "factor";
+    case Unit::bytes_per_s:
+      return "bytes/s";
+    case Unit::per_s:
+      return "1/s";
+    case Unit::ns_per_byte:
+      return "ns/byte";
+  }
+  return "";
+}
+
+namespace {
 
 Json run_schema() {
   Json run = empty_object(), repetition = empty_object();
@@ -86,32 +107,6 @@ std::vector<std::string> parts_of(const std::string& path) {
     begin = end + 1;
   }
   return parts;
-}
-
-std::string_view unit_name(Unit unit) {
-  switch (unit) {
-    case Unit::flag:
-      return "true or false";
-    case Unit::text:
-      return "text";
-    case Unit::texts:
-      return "list of texts";
-    case Unit::count:
-      return "count";
-    case Unit::bytes:
-      return "bytes";
-    case Unit::nanoseconds:
-      return "ns";
-    case Unit::ratio:
-      return "share, 0 to 1";
-    case Unit::factor:
-      return "factor";
-    case Unit::bytes_per_s:
-      return "bytes/s";
-    case Unit::per_s:
-      return "1/s";
-  }
-  return "";
 }
 
 /// ttft.with_cache.p50_ns and ttft.baseline.p50_ns share a row if all else is equal: only the middle of three differs.

@@ -12,9 +12,10 @@ from pathlib import Path
 BASE = {"base"}
 MODEL = BASE | {"model"}
 MIDDLE = MODEL | {"workload", "policy", "codec", "backend", "prefill", "metrics", "torch"}
-TOP = MIDDLE | {"replay", "report"}
+PROBE = MIDDLE | {"probe"}
+TOP = PROBE | {"replay", "report"}
 MAY_INCLUDE = {"base": BASE, "torch": BASE, "model": MODEL, **{d: MIDDLE for d in MIDDLE - MODEL - {"torch"}},
-               "replay": TOP - {"report"}, "report": TOP}
+               "probe": PROBE, "replay": TOP - {"report"}, "report": TOP}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 FORBIDDEN_IN_LIB = [

@@ -162,6 +162,7 @@ TEST_SUITE("fields") {
   TEST_CASE("every sample that was ever shipped can still be read and shown, and fits the schema") {
     std::size_t samples = 0;
     for (const auto& entry : std::filesystem::directory_iterator(source_file("reports/samples"))) {
+      if (entry.path().filename().string().find("kvkit.report-") != 0) continue;  // another kind of document
       CAPTURE(entry.path().string());
       const auto report = read_report(entry.path().string());
       REQUIRE_MESSAGE(report.has_value(), report.error().message);

@@ -101,7 +101,25 @@ Result<void> finish(const Destination& to, Result<void> written, const std::stri
   return written;
 }
 
+kv::Json value_of(const CLI::Option& option) {
+  const auto& given = option.results();
+  if (option.get_expected_max() == 0) return !given.empty();
+  if (option.get_items_expected_max() > 1) return given;
+  if (!given.empty()) return given.front();
+  const std::string preset = option.get_default_str();
+  return preset.empty() ? kv::Json(nullptr) : kv::Json(preset);
+}
+
 }  // namespace
+
+kv::Json options_in_effect(const CLI::App& command) {
+  kv::Json out = kv::Json::object();
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_name(false, false) == "--help" || !option->get_envname().empty()) continue;
+    out[option->get_single_name()] = value_of(*option);
+  }
+  return out;
+}
 
 void add_output_options(CLI::App& app, Output& output, const std::string& formats) {
   app.add_option("--format", output.format, "One of " + formats)->capture_default_str()->type_name("NAME");

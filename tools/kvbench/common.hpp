@@ -19,6 +19,10 @@ struct Output {
 /// Adds --format (help names `formats`) and -o/--output.
 void add_output_options(CLI::App& app, Output& output, const std::string& formats = "table, json, csv, markdown");
 
+/// Every option of the command with the value that was in effect, from the option table itself: a flag is true or
+/// false, what can be repeated is a list. Options that an environment variable can give are secrets and left out.
+kv::Json options_in_effect(const CLI::App& command);
+
 /// Width of the terminal that stdout is, and whether it takes colour (not with NO_COLOR or TERM=dumb). Not a terminal:
 /// 100 columns, none.
 kv::Style terminal_style();

@@ -33,6 +33,8 @@ int run(int argc, char** argv) {
   app.footer("Example: kvbench run workloads/small_gpu.jsonl --model qwen2.5-7b --gpu l4 --engine-cache 1GiB");
   int exit_code = 0;
   kvbench::add_run(app, std::vector<std::string>(argv, argv + argc), exit_code);
+  kvbench::add_probe(app, std::vector<std::string>(argv, argv + argc), exit_code);
+  kvbench::add_peer(app, exit_code);
   kvbench::add_report(app, exit_code);
   kvbench::add_list(app, exit_code);
   try {

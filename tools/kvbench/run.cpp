@@ -15,26 +15,11 @@ namespace {
 constexpr std::uint64_t kOverheadRequests = 2000;
 constexpr std::chrono::milliseconds kLimitsBudget{450};
 
-constexpr std::string_view kSaltOption = "--tenant-salt", kSaltVariable = "KVKIT_TENANT_SALT";
+constexpr std::string_view kSaltOption = "--tenant-salt";
 
-/// The value that was in effect: a flag is true or false, what can be repeated is a list.
-kv::Json value_of(const CLI::Option& option) {
-  const auto& given = option.results();
-  if (option.get_expected_max() == 0) return !given.empty();
-  if (option.get_items_expected_max() > 1) return given;
-  if (!given.empty()) return given.front();
-  const std::string preset = option.get_default_str();
-  return preset.empty() ? kv::Json(nullptr) : kv::Json(preset);
-}
-
-/// Every option with the value that was in effect, from the option table itself; what has no fixed default is told by
-/// `.resolved`.
+/// What has no fixed default is told by `.resolved`.
 kv::Json config_of(const CLI::App& command, const RunSetup& setup) {
-  kv::Json out = kv::Json::object();
-  for (const CLI::Option* option : command.get_options()) {
-    if (option->get_name(false, false) == "--help" || option->get_envname() == kSaltVariable) continue;
-    out[option->get_single_name()] = value_of(*option);
-  }
+  kv::Json out = options_in_effect(command);
   for (const char* listed : {"backend", "codec"}) out[listed] = kv::Json::array();
   for (const Target& target : setup.targets) out["backend"].push_back(target.spec.text);
   for (const kv::CodecSpec& codec : setup.codecs) out["codec"].push_back(codec.text);
@@ -133,7 +118,12 @@ Outcome run_all(const RunSetup& setup, const RunOptions& options, kv::ReplayCont
   Outcome out;
   const auto overhead = kv::harness_overhead(plan_of(setup, options, setup.codecs.front()), kOverheadRequests);
   const std::uint64_t rows = setup.targets.size() * setup.codecs.size() * options.repetitions;
-  const Watch watch(control, rows * setup.workload.size());
+  const std::uint64_t requests = rows * setup.workload.size();
+  const Watch watch(control.stop, [&control, requests] {
+    const std::uint64_t done = control.requests_done;
+    const double share = requests > 0 ? static_cast<double>(done) / static_cast<double>(requests) : 0;
+    return fmt::format("{:3.0f} %  {} of {} requests", 100 * share, done, requests);
+  });
   for (const Target& target : setup.targets) {
     for (const kv::CodecSpec& codec : setup.codecs) {
       if (control.stop) {

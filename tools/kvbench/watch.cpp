@@ -22,8 +22,8 @@ constexpr const char* kClearLine = "\r\x1b[K";
 
 }  // namespace
 
-Watch::Watch(kv::ReplayControl& control, std::uint64_t requests_in_all)
-    : control_(control), requests_in_all_(requests_in_all), terminal_(isatty(STDERR_FILENO) != 0) {
+Watch::Watch(std::atomic<bool>& stop, Progress progress)
+    : stop_(stop), progress_(std::move(progress)), terminal_(isatty(STDERR_FILENO) != 0) {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   thread_ = std::thread([this] { loop(); });
@@ -42,16 +42,10 @@ void Watch::loop() {
   const timespec pause{0, 100'000'000};
   while (!over_) {
     const int signal = sigtimedwait(&set, nullptr, &pause);
-    if (signal > 0 && control_.stop) _exit(128 + signal);
-    if (signal > 0) control_.stop = true;
-    if (terminal_) show(control_.requests_done);
+    if (signal > 0 && stop_) _exit(128 + signal);
+    if (signal > 0) stop_ = true;
+    if (terminal_) say(fmt::format("{}{}{}", kClearLine, progress_(), stop_ ? ", stopping" : ""));
   }
-}
-
-void Watch::show(std::uint64_t done) const {
-  const double share = requests_in_all_ ? static_cast<double>(done) / static_cast<double>(requests_in_all_) : 0;
-  say(fmt::format("{}{:3.0f} %  {} of {} requests{}", kClearLine, 100 * share, done, requests_in_all_,
-                  control_.stop ? ", stopping" : ""));
 }
 
 }  // namespace kvbench

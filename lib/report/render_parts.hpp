@@ -1,0 +1,41 @@
+#pragma once
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+
+#include "report/document.hpp"
+#include "report/text.hpp"
+
+namespace kv {
+
+/// What tables, CSV and Markdown of our documents are made of; for the files that render them.
+
+/// ANSI colours, or none.
+class Paint {
+ public:
+  explicit Paint(bool on) : on_(on) {}
+  std::string bold(std::string_view text) const { return with("1", text); }
+  std::string dim(std::string_view text) const { return with("2", text); }
+  std::string green(std::string_view text) const { return with("32", text); }
+  std::string red(std::string_view text) const { return with("31", text); }
+  std::string yellow(std::string_view text) const { return with("33", text); }
+
+ private:
+  std::string with(const char* code, std::string_view text) const {
+    return on_ && !text.empty() ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
+  }
+  bool on_;
+};
+
+/// "title     text", wrapped beneath the text.
+std::string titled(const Paint& paint, std::string_view title, std::string_view text, std::size_t width);
+/// Beneath a table: what it was too narrow for.
+std::string left_out_text(const TableLines& lines, const Paint& paint, std::size_t width);
+/// RFC 4180; nothing for null.
+std::string csv_value(const Json* value);
+/// Text of a report must neither break a table nor become HTML.
+std::string markdown_text(std::string_view text);
+std::string markdown_table(const Table& table);
+
+}  // namespace kv
