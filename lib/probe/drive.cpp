@@ -44,6 +44,8 @@ class Window {
   bool had_its_share() const { return completed_ >= begun_.size(); }
   Lane& lane() const { return *lane_; }
 
+  bool may_move = true;  ///< whether a step may complete something, whatever the socket says
+
  private:
   Lane* lane_;
   std::vector<TimePoint> begun_;  // of the operations under way, a ring
@@ -67,7 +69,6 @@ class Driver {
         if (auto ok = window.submit(begin); !ok) return error(ok);
       }
     }
-    for (pollfd& entry : polled_) entry.revents = POLLIN | POLLOUT;
     while (true) {
       if (auto ok = advance_all(); !ok) return error(ok);
       if (std::all_of(windows_.begin(), windows_.end(), [](const Window& w) { return w.idle(); })) break;
@@ -83,15 +84,17 @@ class Driver {
 
   Result<void> advance_all() {
     for (std::size_t i = 0; i < windows_.size(); ++i) {
-      if (windows_[i].idle() || polled_[i].revents == 0) continue;
+      if (windows_[i].idle() || (!windows_[i].may_move && polled_[i].revents == 0)) continue;
       if (auto ok = advance(windows_[i]); !ok) return ok;
     }
     return {};
   }
 
-  /// Completes operations of one lane, and puts another behind each; not so many that the other lanes starve.
+  /// Completes operations of one lane, and puts another behind each; not so many that the other lanes starve. Where it
+  /// leaves off before the lane has nothing to move, the lane may hold an answer that its socket no longer tells of.
   Result<void> advance(Window& window) {
     const std::uint32_t most = windows_.size() == 1 ? ~0U : 2 * pace_.depth;
+    window.may_move = false;
     for (std::uint32_t i = 0; i < most && !window.idle(); ++i) {
       const auto complete = window.lane().step();
       if (!complete) return error(complete);
@@ -102,24 +105,28 @@ class Driver {
       if (stopping() || (at >= end_ && window.had_its_share())) continue;
       if (auto ok = window.submit(at); !ok) return ok;
     }
+    window.may_move = true;
     return {};
   }
 
   Result<void> wait() {
     TimePoint oldest = TimePoint::max();
+    bool may_move = false;
     for (std::size_t i = 0; i < windows_.size(); ++i) {
       const Window& window = windows_[i];
       const int descriptor = window.idle() ? -1 : window.lane().descriptor();  // poll() passes over -1
       polled_[i] = {descriptor, static_cast<short>(window.lane().wants_to_send() ? POLLIN | POLLOUT : POLLIN), 0};
-      if (!window.idle()) oldest = std::min(oldest, window.oldest());
+      if (window.idle()) continue;
+      oldest = std::min(oldest, window.oldest());
+      may_move = may_move || window.may_move;
     }
     const TimePoint begin = now();
     if (stopping() && last_wait_ == TimePoint()) last_wait_ = begin + resp::kLastWait;
-    const auto ready = resp::wait_for(polled_, begin + kLook, pace_.spin);
+    const auto ready = resp::wait_for(polled_, may_move ? begin : begin + kLook, may_move ? Duration(0) : pace_.spin);
     if (!ready) return error(ready);
     const TimePoint end = now();
     stretch_.waited += end - begin;
-    if (*ready) return {};
+    if (*ready || may_move) return {};
     if (last_wait_ != TimePoint() && end >= last_wait_) {
       return error(Code::interrupted, "no answer since the probe was told to stop");
     }

@@ -286,6 +286,31 @@ TEST_SUITE("probe peer") {
     }
   }
 
+  TEST_CASE("an answer that a lane holds already is taken, though its socket has nothing to tell") {
+    class Holding final : public Lane {
+     public:
+      explicit Holding(int fd) : fd_(fd) {}
+      Result<void> submit() override { return ++held_, Result<void>(); }
+      Result<bool> step() override { return held_ > 0 ? --held_, true : false; }
+      int descriptor() const override { return fd_; }
+      bool wants_to_send() const override { return false; }
+
+     private:
+      int fd_, held_ = 0;
+    };
+    auto silent = unix_ends();
+    REQUIRE(silent);
+    std::vector<std::unique_ptr<Lane>> lanes;
+    for (int i = 0; i < 2; ++i) lanes.push_back(std::make_unique<Holding>(silent->near.fd()));
+    Pace pace;
+    pace.depth = 3;
+    pace.least = std::chrono::milliseconds(2);
+    pace.patience = std::chrono::milliseconds(100);
+    const auto stretch = drive(lanes, pace);
+    REQUIRE(stretch);
+    CHECK(stretch->operations > 6);
+  }
+
   TEST_CASE("a peer that falls silent is left when patience ends") {
     auto ends = unix_ends();
     REQUIRE(ends);
