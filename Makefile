@@ -51,7 +51,7 @@ bench:  ## run the micro-benchmarks and print the table of docs/performance.md (
 
 bench-peers:  ## the same beside redis-benchmark and the Python yardstick of KVKIT_PEERS=../shared/peers
 	$(call build_preset,release,--target kvmicro)
-	tools/kvmicro/peers.py $(PEERS_JSON)
+	tools/kvmicro/peers.py build/release/bin/kvmicro $(PEERS_JSON)
 	$(BENCH) --benchmark_out=$(BENCH_JSON) $(BENCH_FLAGS)
 	tools/kvmicro/table.py $(BENCH_JSON) $(PEERS_JSON)
 

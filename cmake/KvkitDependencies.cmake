@@ -5,6 +5,7 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS SSL)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
@@ -14,5 +15,5 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
 set(KVKIT_PUBLIC_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
-set(KVKIT_PRIVATE_LIBRARIES simdjson::simdjson ZLIB::ZLIB PkgConfig::hiredis PkgConfig::zstd PkgConfig::lz4 PkgConfig::blosc PkgConfig::hwy PkgConfig::xxhash
+set(KVKIT_PRIVATE_LIBRARIES simdjson::simdjson ZLIB::ZLIB OpenSSL::SSL PkgConfig::hiredis PkgConfig::zstd PkgConfig::lz4 PkgConfig::blosc PkgConfig::hwy PkgConfig::xxhash
   ${CMAKE_DL_LIBS})

@@ -7,7 +7,7 @@
 namespace kv {
 
 std::span<const BackendRow> backends() {
-  static const std::array rows{kNullRow, kLocalRow, kDeviceRow, kRedisRow, kRedisUnixRow, kSpawnRedisRow};
+  static const std::array rows{kNullRow, kLocalRow, kDeviceRow, kRedisRow, kRedissRow, kRedisUnixRow, kSpawnRedisRow};
   return rows;
 }
 

@@ -4,6 +4,6 @@
 namespace kv {
 
 /// The registry's rows, each defined beside its backend.
-extern const BackendRow kNullRow, kLocalRow, kDeviceRow, kRedisRow, kRedisUnixRow, kSpawnRedisRow;
+extern const BackendRow kNullRow, kLocalRow, kDeviceRow, kRedisRow, kRedissRow, kRedisUnixRow, kSpawnRedisRow;
 
 }  // namespace kv

@@ -1,10 +1,6 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,10 +8,10 @@
 #include <memory>
 #include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "metrics/machine.hpp"
+#include "net/socket.hpp"
 
 namespace kv {
 namespace {
@@ -92,61 +88,6 @@ std::optional<double> memory_copy_limit(TimePoint start, TimePoint until) {
   return rate.best();
 }
 
-class Socket {
- public:
-  explicit Socket(int fd = -1) : fd_(fd) {}
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int fd() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
-struct Stream {
-  Socket sender, receiver;
-};
-
-std::optional<Stream> tcp_stream() {
-  const Socket listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  void* const any = &address;
-  auto* const where = static_cast<sockaddr*>(any);
-  if (!listener.ok() || bind(listener.fd(), where, size) != 0 || listen(listener.fd(), 1) != 0 ||
-      getsockname(listener.fd(), where, &size) != 0) {
-    return std::nullopt;
-  }
-  Stream stream;
-  stream.sender = Socket(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!stream.sender.ok() || connect(stream.sender.fd(), where, size) != 0) return std::nullopt;
-  stream.receiver = Socket(accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!stream.receiver.ok()) return std::nullopt;
-  const int on = 1;
-  setsockopt(stream.sender.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return stream;
-}
-
-std::optional<Stream> unix_stream() {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return std::nullopt;
-  Stream stream;
-  stream.sender = Socket(ends[0]);
-  stream.receiver = Socket(ends[1]);
-  const int room = kPiece;  // the default holds a fifth of a piece and makes the two sides wait in turns
-  setsockopt(stream.sender.fd(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-  return stream;
-}
-
 /// Sends pieces until the other end, or main's shutdown of this one, ends it.
 void send_pieces(int fd) {
   const std::vector<char> piece(kPiece, 'k');
@@ -171,14 +112,14 @@ void receive_until(int fd, TimePoint until, std::vector<char>& piece, BestSlice&
   }
 }
 
-std::optional<double> stream_limit(std::optional<Stream> stream, TimePoint until) {
-  if (!stream || now() >= until) return std::nullopt;
+std::optional<double> stream_limit(Result<net::Ends> ends, TimePoint until) {
+  if (!ends || now() >= until) return std::nullopt;
   BestSlice rate(16 * kPiece);
   std::vector<char> piece(kPiece);
   try {
-    std::thread sender(send_pieces, stream->sender.fd());
-    receive_until(stream->receiver.fd(), until, piece, rate);
-    shutdown(stream->sender.fd(), SHUT_RDWR);  // wakes a sender that waits for room
+    std::thread sender(send_pieces, ends->near.fd());
+    receive_until(ends->far.fd(), until, piece, rate);
+    shutdown(ends->near.fd(), SHUT_RDWR);  // wakes a sender that waits for room
     sender.join();
   } catch (const std::system_error&) {  // no thread to be had
     return std::nullopt;
@@ -193,8 +134,8 @@ Limits measure_limits(Duration budget) {
   const TimePoint start = now(), copied = start + 3 * budget / 5, sent = copied + budget / 5;
   Limits limits;
   limits.memory_copy = memory_copy_limit(start, copied - reserve);
-  limits.tcp = stream_limit(tcp_stream(), sent - reserve);
-  limits.unix_socket = stream_limit(unix_stream(), start + budget - reserve);
+  limits.tcp = stream_limit(net::tcp_ends(), sent - reserve);
+  limits.unix_socket = stream_limit(net::unix_ends(), start + budget - reserve);
   return limits;
 }
 

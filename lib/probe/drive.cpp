@@ -7,8 +7,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "backend/resp/socket.hpp"
+#include "backend/resp/endpoint.hpp"
 #include "base/parse.hpp"
+#include "net/wait.hpp"
 
 namespace kv::probe {
 namespace {
@@ -122,7 +123,7 @@ class Driver {
     }
     const TimePoint begin = now();
     if (stopping() && last_wait_ == TimePoint()) last_wait_ = begin + resp::kLastWait;
-    const auto ready = resp::wait_for(polled_, may_move ? begin : begin + kLook, may_move ? Duration(0) : pace_.spin);
+    const auto ready = net::wait_for(polled_, may_move ? begin : begin + kLook, may_move ? Duration(0) : pace_.spin);
     if (!ready) return error(ready);
     const TimePoint end = now();
     stretch_.waited += end - begin;

@@ -25,7 +25,7 @@ struct Pace {
   std::uint32_t depth = 1;                       ///< operations under way on each lane
   Duration least{0};                             ///< to submit for
   Duration patience = std::chrono::seconds(10);  ///< for any one operation
-  Duration spin{0};                              ///< see resp::wait_for
+  Duration spin{0};                              ///< see net::wait_for
   const std::atomic<bool>* stop = nullptr;  ///< once true, nothing more is submitted, and patience is resp::kLastWait
 };
 

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstring>
 
-#include "backend/resp/socket.hpp"
+#include "net/wait.hpp"
 
 namespace kv::probe {
 namespace {
@@ -39,16 +39,16 @@ bool add_piece(std::span<const std::byte> bytes, std::size_t& skip, std::span<io
 
 }  // namespace
 
-PeerLane::PeerLane(Descriptor socket, const Load& load) : socket_(std::move(socket)), load_(load) {
+PeerLane::PeerLane(net::Descriptor socket, const Load& load) : socket_(std::move(socket)), load_(load) {
   for (std::uint32_t i = 0; i < load_.cut.messages(); ++i) {
     heads_.push_back(request_for(load_.operation, load_.cut.bytes_of(i)));
   }
 }
 
-Result<std::unique_ptr<PeerLane>> PeerLane::open(Descriptor socket, std::string_view token, const Load& load,
+Result<std::unique_ptr<PeerLane>> PeerLane::open(net::Descriptor socket, std::string_view token, const Load& load,
                                                  Duration patience) {
   std::unique_ptr<PeerLane> lane(new PeerLane(std::move(socket), load));
-  set_nonblocking(lane->socket_.fd());
+  net::set_nonblocking(lane->socket_.fd());
   if (auto ok = lane->say_hello(token, SteadyClock::now() + patience); !ok) return error(ok);
   return lane;
 }
@@ -61,16 +61,16 @@ Result<void> PeerLane::say_hello(std::string_view token, TimePoint deadline) {
   Hello hello = make_hello(token);
   Welcome answer;
   std::array<iovec, 1> piece{{{hello.data(), hello.size()}}};
-  const auto sent = send_pieces(socket_.fd(), piece);
+  const auto sent = net::send_pieces(socket_.fd(), piece);
   if (!sent || *sent != hello.size()) return error(Code::unavailable, "the peer takes no hello", kWhatNext);
   for (std::size_t got = 0; got < answer.size();) {
     piece[0] = {answer.data() + got, answer.size() - got};
-    const auto n = receive_pieces(socket_.fd(), piece);
+    const auto n = net::receive_pieces(socket_.fd(), piece);
     if (!n) return error(Code::unavailable, "the peer refused the connection: " + n.error().message, kWhatNext);
     got += *n;
     if (*n > 0) continue;
     pollfd entry{socket_.fd(), POLLIN, 0};
-    const auto ready = resp::wait_for({&entry, 1}, deadline, Duration(0));
+    const auto ready = net::wait_for({&entry, 1}, deadline, Duration(0));
     if (!ready || !*ready) return error(Code::unavailable, "the peer does not answer", kWhatNext);
   }
   if (answer != welcome()) return error(Code::unavailable, "what answers there is no peer", kWhatNext);
@@ -103,7 +103,7 @@ Result<bool> PeerLane::send_some() {
     if (!add_piece(head_of(i), skip, pieces, count) || !add_piece(body_of(i), skip, pieces, count)) break;
   }
   if (count == 0) return false;
-  const auto n = send_pieces(socket_.fd(), std::span(pieces).first(count));
+  const auto n = net::send_pieces(socket_.fd(), std::span(pieces).first(count));
   if (!n) return error(n);
   sent_bytes_ += *n;
   for (std::size_t whole; sent_ < submitted_; sent_bytes_ -= whole, ++sent_) {
@@ -120,7 +120,7 @@ Result<bool> PeerLane::receive_some() {
   for (std::uint64_t i = received_; i < sent_ && add_piece(room_of(i), skip, pieces, count); ++i) {
   }
   if (count == 0) return false;
-  const auto n = receive_pieces(socket_.fd(), std::span(pieces).first(count));
+  const auto n = net::receive_pieces(socket_.fd(), std::span(pieces).first(count));
   if (!n) return error(n);
   received_bytes_ += *n;
   for (std::size_t whole; received_ < sent_; received_bytes_ -= whole, ++received_) {

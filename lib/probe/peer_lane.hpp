@@ -2,10 +2,10 @@
 #include <memory>
 #include <string_view>
 
+#include "net/socket.hpp"
 #include "probe/lane.hpp"
 #include "probe/load.hpp"
 #include "probe/peer_protocol.hpp"
-#include "probe/wire.hpp"
 
 namespace kv::probe {
 
@@ -13,7 +13,7 @@ namespace kv::probe {
 class PeerLane final : public Lane {
  public:
   /// Says hello on `socket`; Code::unavailable if the other end is no peer or refuses the token.
-  static Result<std::unique_ptr<PeerLane>> open(Descriptor socket, std::string_view token, const Load& load,
+  static Result<std::unique_ptr<PeerLane>> open(net::Descriptor socket, std::string_view token, const Load& load,
                                                 Duration patience);
 
   Result<void> submit() override;
@@ -22,7 +22,7 @@ class PeerLane final : public Lane {
   bool wants_to_send() const override { return sent_ < submitted_; }
 
  private:
-  PeerLane(Descriptor socket, const Load& load);
+  PeerLane(net::Descriptor socket, const Load& load);
   Result<void> say_hello(std::string_view token, TimePoint deadline);
   Result<bool> send_some();
   Result<bool> receive_some();
@@ -32,7 +32,7 @@ class PeerLane final : public Lane {
   /// Where its answer belongs.
   std::span<std::byte> room_of(std::uint64_t index);
 
-  Descriptor socket_;
+  net::Descriptor socket_;
   Load load_;
   std::vector<Request> heads_;                             // of a value's messages
   std::array<std::byte, kAckBytes> ack_{};                 // nobody reads it

@@ -62,7 +62,7 @@ PeerServer::~PeerServer() {
   for (Connection& connection : connections_) connection.thread.join();
 }
 
-Result<void> PeerServer::serve(Descriptor connection) {
+Result<void> PeerServer::serve(net::Descriptor connection) {
   reap({});
   if (connections_.size() >= options_.max_connections) {
     return error(Code::unavailable, fmt::format("{} connections are served already", connections_.size()));
@@ -118,21 +118,21 @@ void PeerServer::reap(const std::function<void(const std::string&)>& tell) {
   }
 }
 
-Result<void> PeerServer::listen(const Listener& listener, const std::atomic<bool>& stop,
+Result<void> PeerServer::listen(const net::Listener& listener, const std::atomic<bool>& stop,
                                 const std::function<void(const std::string&)>& tell) {
   while (!stop) {
     pollfd entry{listener.socket.fd(), POLLIN, 0};
     const int ready = poll(&entry, 1, kLookMs);
     reap(tell);
     if (ready <= 0) continue;
-    Descriptor accepted(accept4(listener.socket.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    net::Descriptor accepted(accept4(listener.socket.fd(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!accepted.open()) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
         return error(Code::unavailable, fmt::format("cannot accept: {}", std::generic_category().message(errno)));
       }
       continue;
     }
-    tune(accepted.fd());
+    net::tune(accepted.fd());
     if (const auto served = serve(std::move(accepted)); !served && tell) {
       tell("a connection was refused: " + served.error().message);
     }

@@ -5,7 +5,7 @@
 #include <string>
 #include <thread>
 
-#include "probe/wire.hpp"
+#include "net/socket.hpp"
 
 namespace kv::probe {
 
@@ -27,14 +27,14 @@ class PeerServer {
 
   /// Serves `connection` from now on; Code::unavailable if there are max_connections already, or no thread is to be
   /// had.
-  Result<void> serve(Descriptor connection);
+  Result<void> serve(net::Descriptor connection);
   /// Accepts and serves until `stop`. `tell` gets a line for each connection that was refused or broke the protocol.
-  Result<void> listen(const Listener& listener, const std::atomic<bool>& stop,
+  Result<void> listen(const net::Listener& listener, const std::atomic<bool>& stop,
                       const std::function<void(const std::string&)>& tell);
 
  private:
   struct Connection {
-    Descriptor socket;
+    net::Descriptor socket;
     std::thread thread;
     std::atomic<bool> over = false;
     std::string refusal;  // written before `over`

@@ -137,11 +137,15 @@ class Prober {
 
   Result<std::unique_ptr<PeerLane>> open_peer(const Load& load) {
     if (!local_peer_) {
-      auto socket = connect_to(*plan_.peer, server_.patience());
-      if (!socket) return error(socket);
+      auto socket = net::connect_tcp(*plan_.peer, server_.patience());
+      if (!socket) {
+        return error(Code::unavailable,
+                     fmt::format("cannot connect to {}: {}", net::text_of(*plan_.peer), socket.error().message),
+                     "is kvbench peer --listen running there?");
+      }
       return PeerLane::open(std::move(*socket), plan_.peer_token, load, server_.patience());
     }
-    auto ends = server_.transport() == Transport::unix_socket ? unix_ends() : tcp_ends();
+    auto ends = server_.transport() == Transport::unix_socket ? net::unix_ends() : net::tcp_ends();
     if (!ends) return error(ends);
     if (auto ok = peers_.serve(std::move(ends->far)); !ok) return error(ok);
     return PeerLane::open(std::move(ends->near), "", load, server_.patience());

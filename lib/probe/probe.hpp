@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "net/socket.hpp"
 #include "probe/drive.hpp"
 #include "probe/server.hpp"
-#include "probe/wire.hpp"
 
 namespace kv::probe {
 
@@ -23,7 +23,7 @@ struct Plan {
   Duration budget = std::chrono::seconds(40);
   Duration least_per_point = std::chrono::milliseconds(100);  ///< on the server, over all repetitions
   std::uint32_t repetitions = 5;
-  std::optional<HostPort> peer;  ///< the far end for a server that is not on this host
+  std::optional<net::HostPort> peer;  ///< the far end for a server that is not on this host
   std::string peer_token;
 };
 

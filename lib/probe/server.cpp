@@ -7,7 +7,7 @@
 #include <random>
 
 #include "base/parse.hpp"
-#include "probe/wire.hpp"
+#include "net/socket.hpp"
 
 namespace kv::probe {
 namespace {
@@ -54,8 +54,9 @@ Result<std::unique_ptr<Server>> Server::open(const BackendSpec& spec, const std:
   if (!backend) return error(backend);
   auto* redis = dynamic_cast<resp::RedisBackend*>(backend->get());
   if (redis == nullptr) {
-    return error(Code::bad_input, fmt::format("{}: is no server, so there is no wire to probe", spec.scheme),
-                 "probe redis://HOST, redis+unix:///PATH or spawn+redis:; what memory gives is in kvmicro");
+    return error(
+        Code::bad_input, fmt::format("{}: is no server, so there is no wire to probe", spec.scheme),
+        "probe redis://HOST, rediss://HOST, redis+unix:///PATH or spawn+redis:; what memory gives is in kvmicro");
   }
   std::unique_ptr<Server> server(new Server(spec));
   server->owner_ = std::move(*backend);
@@ -71,7 +72,8 @@ Result<std::unique_ptr<Server>> Server::open(const BackendSpec& spec, const std:
   if (!control) return error(control);
   server->control_ = std::move(*control);
   if (redis->endpoint().host.empty()) server->transport_ = Transport::unix_socket;
-  server->on_this_host_ = is_on_this_host(server->control_->descriptor());
+  if (redis->endpoint().tls) server->transport_ = Transport::tls;
+  server->on_this_host_ = net::is_on_this_host(server->control_->descriptor());
   return server;
 }
 

@@ -27,12 +27,6 @@ RedisOptions options(const Endpoint& endpoint, Duration timeout = std::chrono::s
   return out;
 }
 
-Endpoint at(const FakeServer& server) {
-  Endpoint out;
-  out.socket_path = server.socket_path();
-  return out;
-}
-
 struct Client {
   RedisBackend backend;
   std::unique_ptr<Session> session;
@@ -102,7 +96,8 @@ TEST_SUITE("redis manners") {
           Answer{"HTTP/1.1 400 Bad Request\r\n\r\n", "protocol error"}, Answer{"", "no answer"}}) {
       INFO(said);
       const FakeServer server({{FakeServer::reads("EXISTS\r\n"), FakeServer::sends(said), FakeServer::holds()}});
-      const auto started = RedisBackend(options(at(server), std::chrono::milliseconds(100))).start(needs(1, kBytes));
+      const auto started =
+          RedisBackend(options(server.endpoint(), std::chrono::milliseconds(100))).start(needs(1, kBytes));
       REQUIRE_FALSE(started.has_value());
       CHECK(mentions(started.error().message, server.socket_path()));
       CHECK(mentions(started.error().message, message));
@@ -116,7 +111,8 @@ TEST_SUITE("redis manners") {
                                             FakeServer::reads(":hello\r\n"), FakeServer::sends(":1\r\n"),
                                             FakeServer::reads("INFO\r\n"),   FakeServer::holds()};
     const FakeServer server({silent_at_info, {FakeServer::holds()}});
-    const auto started = RedisBackend(options(at(server), std::chrono::milliseconds(100))).start(needs(1, kBytes));
+    const auto started =
+        RedisBackend(options(server.endpoint(), std::chrono::milliseconds(100))).start(needs(1, kBytes));
     REQUIRE_FALSE(started.has_value());
     CHECK(mentions(started.error().message, "no answer within 100 ms"));
     CHECK(server.connections() == 1);

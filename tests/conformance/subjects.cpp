@@ -16,23 +16,34 @@ namespace {
 struct Way {
   std::string scheme;
   Suite suite;
-  std::string (*spec)(const PrivateRedis* server);
+  std::string (*spec)(const PrivateRedis* server, const Certificates* certificates);
   bool remote = false, stores = true;
   std::size_t more_chunks = 0;
 };
 
 const Way kWays[] = {
-    {"null", Suite::memory, [](const PrivateRedis*) { return std::string("null:"); }, false, false},
-    {"local", Suite::memory, [](const PrivateRedis*) { return std::string("local:?capacity=256MiB"); }},
-    {"device", Suite::device, [](const PrivateRedis*) { return std::string("device:"); }},
+    {"null", Suite::memory, [](const PrivateRedis*, const Certificates*) { return std::string("null:"); }, false,
+     false},
+    {"local", Suite::memory,
+     [](const PrivateRedis*, const Certificates*) { return std::string("local:?capacity=256MiB"); }},
+    {"device", Suite::device, [](const PrivateRedis*, const Certificates*) { return std::string("device:"); }},
     {"redis", Suite::redis,
-     [](const PrivateRedis* server) { return "redis://127.0.0.1:" + std::to_string(server->over_tcp().port); }, true},
-    {"redis+unix", Suite::redis,
-     [](const PrivateRedis* server) { return "redis+unix://" + server->over_unix().socket_path; }, true},
-    {"spawn+redis", Suite::redis, [](const PrivateRedis*) { return std::string("spawn+redis:?maxmemory=256MiB"); },
+     [](const PrivateRedis* server, const Certificates*) {
+       return "redis://127.0.0.1:" + std::to_string(server->over_tcp().port);
+     },
+     true},
+    {"rediss", Suite::redis,
+     [](const PrivateRedis* server, const Certificates* certificates) {
+       return "rediss://localhost:" + std::to_string(server->tls_port()) + "?ca=" + certificates->path("ca.pem");
+     },
      true},
     {"redis+unix", Suite::redis,
-     [](const PrivateRedis* server) {
+     [](const PrivateRedis* server, const Certificates*) { return "redis+unix://" + server->over_unix().socket_path; },
+     true},
+    {"spawn+redis", Suite::redis,
+     [](const PrivateRedis*, const Certificates*) { return std::string("spawn+redis:?maxmemory=256MiB"); }, true},
+    {"redis+unix", Suite::redis,
+     [](const PrivateRedis* server, const Certificates*) {
        return "redis+unix://" + server->over_unix().socket_path + "?chunk=300&connections=3";
      },
      true, true, 333},
@@ -41,8 +52,12 @@ const Way kWays[] = {
 }  // namespace
 
 void registered_keep_the_laws(Suite suite) {
+  std::optional<Certificates> certificates;
   std::optional<PrivateRedis> server;
-  if (suite == Suite::redis) server.emplace();
+  if (suite == Suite::redis) {
+    certificates.emplace();
+    server.emplace(std::vector<std::string>(), &*certificates);
+  }
   for (const BackendRow& row : backends()) {
     const std::string& scheme = row.scheme;
     INFO("backend: " << scheme);
@@ -51,7 +66,7 @@ void registered_keep_the_laws(Suite suite) {
       if (way.scheme != scheme) continue;
       ++ways;
       if (way.suite != suite) continue;
-      const std::string spec = way.spec(server ? &*server : nullptr);
+      const std::string spec = way.spec(server ? &*server : nullptr, certificates ? &*certificates : nullptr);
       INFO("spec: " << spec);
       REQUIRE(parse_backend(spec).value().scheme == scheme);
       const auto empty = [&] {

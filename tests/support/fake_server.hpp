@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/units.hpp"
+#include "backend/resp/endpoint.hpp"
 
 namespace kv::test {
 
@@ -28,6 +28,13 @@ class FakeServer {
   FakeServer& operator=(const FakeServer&) = delete;
 
   const std::string& socket_path() const { return path_; }
+  /// Spoken to in RESP2, whatever hiredis there is: a script expects no HELLO.
+  resp::Endpoint endpoint() const {
+    resp::Endpoint out;
+    out.socket_path = path_;
+    out.protocol = 2;
+    return out;
+  }
   int connections() const { return connections_; }
 
  private:

@@ -44,11 +44,17 @@ bool have_redis() {
   return false;
 }
 
-PrivateRedis::PrivateRedis(std::vector<std::string> config) : directory_("/tmp/kvkit-test-XXXXXX"), port_(free_port()) {
+PrivateRedis::PrivateRedis(std::vector<std::string> config, const Certificates* tls)
+    : directory_("/tmp/kvkit-test-XXXXXX"), port_(free_port()) {
   if (mkdtemp(directory_.data()) == nullptr) throw std::runtime_error("mkdtemp");
   std::ofstream out(directory_ + "/redis.conf");
   out << "save \"\"\nappendonly no\nbind 127.0.0.1\nport " << port_ << "\nunixsocket " << directory_ << "/socket\ndir "
       << directory_ << "\nlogfile " << directory_ << "/log\n";
+  if (tls != nullptr) {
+    while (tls_port_ == 0 || tls_port_ == port_) tls_port_ = free_port();
+    out << "tls-port " << tls_port_ << "\ntls-cert-file " << tls->path("server.pem") << "\ntls-key-file "
+        << tls->path("server.key") << "\ntls-ca-cert-file " << tls->path("ca.pem") << "\ntls-auth-clients no\n";
+  }
   for (const std::string& line : config) {
     out << line << '\n';
     if (line.rfind("requirepass ", 0) == 0) password = line.substr(12);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/resp/connection.hpp"
+#include "support/certificates.hpp"
 
 namespace kv::test {
 
@@ -16,7 +17,8 @@ bool have_redis();
 /// started again on the same socket.
 class PrivateRedis {
  public:
-  explicit PrivateRedis(std::vector<std::string> config = {});
+  /// With `tls` it also listens with TLS, with server.pem unless `config` names another tls-cert-file.
+  explicit PrivateRedis(std::vector<std::string> config = {}, const Certificates* tls = nullptr);
   ~PrivateRedis();
   PrivateRedis(const PrivateRedis&) = delete;
   PrivateRedis& operator=(const PrivateRedis&) = delete;
@@ -27,13 +29,14 @@ class PrivateRedis {
 
   resp::Endpoint over_unix() const;
   resp::Endpoint over_tcp() const;
+  std::uint16_t tls_port() const { return tls_port_; }
   /// One command as the default user; an error reply comes as its text.
   resp::Reply ask(std::initializer_list<std::string_view> words) const;
   std::string password;  ///< of the default user, where the configuration sets one
 
  private:
   std::string directory_;
-  std::uint16_t port_ = 0;
+  std::uint16_t port_ = 0, tls_port_ = 0;
   pid_t pid_ = -1;
 };
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 # What a directory of lib/ may include besides itself.
 BASE = {"base"}
+NET = BASE | {"net"}
 MODEL = BASE | {"model"}
-MIDDLE = MODEL | {"workload", "policy", "codec", "backend", "prefill", "metrics", "torch"}
+MIDDLE = MODEL | NET | {"workload", "policy", "codec", "backend", "prefill", "metrics", "torch"}
 PROBE = MIDDLE | {"probe"}
 TOP = PROBE | {"replay", "report"}
-MAY_INCLUDE = {"base": BASE, "torch": BASE, "model": MODEL, **{d: MIDDLE for d in MIDDLE - MODEL - {"torch"}},
+MAY_INCLUDE = {"base": BASE, "torch": BASE, "net": NET, "model": MODEL, **{d: MIDDLE for d in MIDDLE - MODEL - NET - {"torch"}},
                "probe": PROBE, "replay": TOP - {"report"}, "report": TOP}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

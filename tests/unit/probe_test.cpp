@@ -192,12 +192,12 @@ TEST_SUITE("probe plan") {
   }
 
   TEST_CASE("addresses are read strictly") {
-    CHECK(parse_host_port("cache:7654")->host == "cache");
-    CHECK(parse_host_port("[::1]:7")->host == "::1");
-    CHECK(parse_host_port(":0")->host.empty());
+    CHECK(net::parse_host_port("cache:7654")->host == "cache");
+    CHECK(net::parse_host_port("[::1]:7")->host == "::1");
+    CHECK(net::parse_host_port(":0")->host.empty());
     for (const char* bad : {"", "cache", "cache:", "cache:x", "cache:65536", "::1:7", "a b:7", "cache:-1", "[]:1"}) {
       CAPTURE(bad);
-      CHECK_FALSE(parse_host_port(bad));
+      CHECK_FALSE(net::parse_host_port(bad));
     }
   }
 }
@@ -243,7 +243,7 @@ TEST_SUITE("probe peer") {
 
   TEST_CASE("lanes over both kinds of sockets complete every operation that was submitted") {
     PeerServer server({});
-    for (auto* ends_of : {tcp_ends, unix_ends}) {
+    for (auto* ends_of : {net::tcp_ends, net::unix_ends}) {
       for (const Operation operation : {Operation::get, Operation::set, Operation::exists}) {
         std::vector<std::byte> source(100'000), rooms(4 * 100'000);
         std::vector<std::unique_ptr<Lane>> lanes;
@@ -265,7 +265,7 @@ TEST_SUITE("probe peer") {
         REQUIRE(stretch);
         CHECK(stretch->operations >= 4);
         CHECK(stretch->latency.count() == stretch->operations);
-        CHECK(is_on_this_host(lanes[0]->descriptor()));
+        CHECK(net::is_on_this_host(lanes[0]->descriptor()));
         if (operation == Operation::get) CHECK(rooms.front() == rooms.back());
         if (operation == Operation::get) CHECK(rooms.front() != std::byte{0});
       }
@@ -274,10 +274,10 @@ TEST_SUITE("probe peer") {
 
   TEST_CASE("a peer that serves enough already, or another token, is an error that says so") {
     PeerServer full({.token = "", .max_connections = 0, .idle_limit = std::chrono::seconds(1)});
-    CHECK_FALSE(full.serve(std::move(unix_ends()->far)));
+    CHECK_FALSE(full.serve(std::move(net::unix_ends()->far)));
     PeerServer guarded({.token = "right", .max_connections = 4, .idle_limit = std::chrono::seconds(5)});
     for (const char* token : {"right", "wrong"}) {
-      auto ends = unix_ends();
+      auto ends = net::unix_ends();
       REQUIRE(ends);
       REQUIRE(guarded.serve(std::move(ends->far)));
       const auto lane =
@@ -298,7 +298,7 @@ TEST_SUITE("probe peer") {
      private:
       int fd_, held_ = 0;
     };
-    auto silent = unix_ends();
+    auto silent = net::unix_ends();
     REQUIRE(silent);
     std::vector<std::unique_ptr<Lane>> lanes;
     for (int i = 0; i < 2; ++i) lanes.push_back(std::make_unique<Holding>(silent->near.fd()));
@@ -312,12 +312,12 @@ TEST_SUITE("probe peer") {
   }
 
   TEST_CASE("a peer that falls silent is left when patience ends") {
-    auto ends = unix_ends();
+    auto ends = net::unix_ends();
     REQUIRE(ends);
     const Welcome greeting = welcome();
     std::byte room[8];
     iovec piece{const_cast<std::byte*>(greeting.data()), greeting.size()};
-    REQUIRE(send_pieces(ends->far.fd(), {&piece, 1}));
+    REQUIRE(net::send_pieces(ends->far.fd(), {&piece, 1}));
     std::vector<std::unique_ptr<Lane>> lanes;
     Load load{Operation::get, Cut::of(8, 8), {}, {std::span(room)}};
     auto opened = PeerLane::open(std::move(ends->near), "", load, std::chrono::seconds(5));

@@ -293,8 +293,7 @@ struct Dialogue {
 
   explicit Dialogue(std::vector<FakeServer::Script> scripts, Duration timeout = std::chrono::seconds(10))
       : server(std::move(scripts)) {
-    Endpoint endpoint;
-    endpoint.socket_path = server.socket_path();
+    Endpoint endpoint = server.endpoint();
     endpoint.stop = &stop;
     common.reset(new Common{endpoint, KeyNames("t"), 1, SetCommand(std::nullopt), timeout});
     auto opened = RespSession::open(common);
@@ -550,8 +549,7 @@ TEST_SUITE("resp client") {
     for (const char* text : {"-WRONGPASS invalid username-password pair\r\n",
                              "-ERR unknown command 'AUTH', with args: hunter2\r\n", "-hunter2\r\n"}) {
       FakeServer server({{FakeServer::reads("hunter2\r\n"), FakeServer::sends(text)}});
-      Endpoint endpoint;
-      endpoint.socket_path = server.socket_path();
+      Endpoint endpoint = server.endpoint();
       endpoint.password = "hunter2";
       const auto connection = Connection::open(endpoint);
       REQUIRE_FALSE(connection.has_value());
@@ -563,11 +561,42 @@ TEST_SUITE("resp client") {
 
   TEST_CASE("a server that never answers hello is given up") {
     FakeServer server({{FakeServer::holds()}});
-    Endpoint endpoint;
-    endpoint.socket_path = server.socket_path();
+    Endpoint endpoint = server.endpoint();
     endpoint.password = "x";
     endpoint.connect_timeout = std::chrono::milliseconds(50);
     CHECK_FALSE(Connection::open(endpoint).has_value());
+  }
+
+  TEST_CASE("RESP3 is asked for where hiredis reads it, and a server that knows none is spoken to in RESP2") {
+    const std::string map = "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n";
+    if (kNewestProtocol < 3) {
+      FakeServer server({{FakeServer::reads("EXISTS\r\n"), FakeServer::sends(map)}});
+      const auto connection = Connection::open(server.endpoint());
+      REQUIRE(connection);
+      CHECK_FALSE((*connection)->ask({"EXISTS"}, SteadyClock::now() + std::chrono::seconds(10)));
+      return;
+    }
+    FakeServer new_one({{FakeServer::reads("hunter2\r\n"), FakeServer::sends(map), FakeServer::reads("EXISTS\r\n"),
+                         FakeServer::sends(">2\r\n+invalidate\r\n_\r\n#t\r\n")}});
+    Endpoint endpoint = new_one.endpoint();
+    endpoint.protocol = 3;
+    endpoint.password = "hunter2";
+    auto connection = Connection::open(endpoint);
+    REQUIRE(connection);
+    const auto reply = (*connection)->ask({"EXISTS"}, SteadyClock::now() + std::chrono::seconds(10));
+    REQUIRE(reply);
+    CHECK(reply->integer == 1);
+
+    FakeServer old_one(
+        {{FakeServer::reads("hunter2\r\n"), FakeServer::sends("-ERR unknown command 'HELLO' 'hunter2'\r\n"),
+          FakeServer::reads("AUTH\r\n$7\r\nhunter2\r\n"), FakeServer::sends("+OK\r\n")}});
+    endpoint.socket_path = old_one.socket_path();
+    CHECK(Connection::open(endpoint));
+    FakeServer strict({{FakeServer::reads("hunter2\r\n"), FakeServer::sends("-WRONGPASS hunter2\r\n")}});
+    endpoint.socket_path = strict.socket_path();
+    const auto refused = Connection::open(endpoint);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("hunter2") == std::string::npos);
   }
 
   TEST_CASE("nobody there: the error says where and what to do") {

@@ -3,6 +3,7 @@
 #include <new>
 #include <sstream>
 
+#include "backend/resp/endpoint.hpp"
 #include "base/version.hpp"
 #include "commands.hpp"
 #include "common.hpp"
@@ -12,7 +13,8 @@ namespace {
 
 std::string version_text() {
   const kv::Version v = kv::version();
-  return "kvbench " + v.version + " (" + v.revision + ", " + v.build_type + ")";
+  return "kvbench " + v.version + " (" + v.revision + ", " + v.build_type + ")\n" + kv::resp::protocol_library() +
+         ", " + kv::net::tls_library();
 }
 
 /// CLI11's own words, in our form: what is wrong, what to do next. Help and version are errors to it, too.

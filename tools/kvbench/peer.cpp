@@ -22,7 +22,7 @@ struct Options {
 };
 
 int peer(const Options& options) {
-  const auto address = kv::probe::parse_host_port(options.listen);
+  const auto address = kv::net::parse_host_port(options.listen);
   if (!address) return fail(address.error());
   const auto idle = kv::parse_duration(options.idle);
   if (!idle) return fail({idle.error().code, "--idle: " + idle.error().message, idle.error().hint});
@@ -34,7 +34,7 @@ int peer(const Options& options) {
   }
   peer.max_connections = options.connections;
   peer.idle_limit = *idle;
-  const auto listener = kv::probe::listen_at(*address);
+  const auto listener = kv::net::listen_at(*address);
   if (!listener) return fail(listener.error());
   std::atomic<bool> stop = false;
   const Watch watch(stop, [at = listener->at] { return fmt::format("listening at {}; Ctrl-C ends it", at); });

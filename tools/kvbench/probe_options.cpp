@@ -132,7 +132,7 @@ Result<kv::probe::Plan> plan_of(const ProbeOptions& o) {
   const auto dtype = kv::dtype_from_name(o.kv_dtype);
   if (!dtype) return error(Code::bad_input, fmt::format("--kv-dtype: {} is none", kv::quote(o.kv_dtype)));
   if (!o.peer.empty()) {
-    auto peer = of_option("--peer", kv::probe::parse_host_port(o.peer));
+    auto peer = of_option("--peer", kv::net::parse_host_port(o.peer));
     if (!peer) return error(peer);
     plan.peer = std::move(*peer);
   }

@@ -1,8 +1,6 @@
 // K and V of [1, 32, 128, 64] as fp32, cached in Redis as kvbench caches them: header, checksum, codec, session. What
 // ../shared/peers/python_redis_cache.py does with torch.save and redis-py. Rates count payload bytes. A block of 32
 // such layers, 64 MiB, shows what a large block costs.
-#include <fmt/format.h>
-
 #include <array>
 #include <vector>
 
@@ -74,9 +72,7 @@ kv::Result<std::unique_ptr<Cache>> Cache::open(const Load& load) {
   cache->codec_ = *std::move(made);
   cache->bound_ = cache->codec_->bound(cache->shape_);
   cache->bodies_.resize(load.blocks * cache->bound_);
-  auto backend =
-      kv::parse_backend(fmt::format("spawn+redis:?maxmemory=1GiB&transport={}", kvmicro::wire_name(load.wire)))
-          .and_then(kv::make_backend);
+  auto backend = kv::parse_backend(kvmicro::server_spec(load.wire)).and_then(kv::make_backend);
   if (!backend) return kv::error(backend);
   cache->backend_ = *std::move(backend);
   kv::Needs needs;

@@ -4,9 +4,12 @@
 #include <poll.h>
 
 #include <array>
+#include <cstdlib>
 
+#include "backend/registry.hpp"
 #include "backend/resp/private_server.hpp"
 #include "metrics/machine.hpp"
+#include "net/wait.hpp"
 
 namespace kvmicro {
 
@@ -42,11 +45,30 @@ const kv::Limits& limits() {
   return measured;
 }
 
+/// A server that somebody else has started, so that another program is measured on the same one: its port on loopback
+/// or the path of its socket; null: none.
+const char* given(Wire wire) { return std::getenv(wire == Wire::tcp ? "KVMICRO_TCP_PORT" : "KVMICRO_SOCKET"); }
+
 }  // namespace
 
 const char* wire_name(Wire wire) { return wire == Wire::tcp ? "tcp" : "unix"; }
 
+std::string server_spec(Wire wire) {
+  if (given(wire) == nullptr) return fmt::format("spawn+redis:?maxmemory=1GiB&transport={}", wire_name(wire));
+  return wire == Wire::tcp ? fmt::format("redis://127.0.0.1:{}", given(wire))
+                           : fmt::format("redis+unix://{}", given(wire));
+}
+
 kv::Result<Endpoint> server(Wire wire) {
+  if (given(wire) != nullptr) {
+    const auto spec = kv::parse_backend(server_spec(wire));
+    if (!spec) return kv::error(spec);
+    Endpoint endpoint;
+    endpoint.host = spec->host;
+    endpoint.port = spec->port;
+    endpoint.socket_path = spec->path;
+    return endpoint;
+  }
   if (wire == Wire::tcp) {
     static const auto tcp = start(Wire::tcp);
     return endpoint_of(tcp);
@@ -132,7 +154,7 @@ kv::Result<void> Fleet::move(bool set, std::size_t batches, std::size_t depth) {
       sockets.push_back({member.connection->descriptor(), events, 0});
     }
     if (!under_way) break;
-    const auto ready = kv::resp::wait_for(sockets, deadline(), spin_);
+    const auto ready = kv::net::wait_for(sockets, deadline(), spin_);
     if (!ready) return kv::error(ready);
     if (!*ready) return kv::error(kv::Code::io, "the server was silent for 20 s");
   }

@@ -14,8 +14,11 @@ const char* wire_name(Wire wire);
 /// The largest value below 1 MiB that leaves a page for what a server adds: 2^20 B would take the next allocator class.
 inline constexpr std::size_t kMiBClass = (std::size_t{1} << 20) - 4096;
 
-/// A redis-server of this process for each wire, started when first asked for; gone with the process.
+/// A redis-server of this process for each wire, started when first asked for; gone with the process. The environment's
+/// KVMICRO_TCP_PORT and KVMICRO_SOCKET name one that runs already instead.
 kv::Result<kv::resp::Endpoint> server(Wire wire);
+/// A SPEC for that server, or for a private one.
+std::string server_spec(Wire wire);
 /// What one stream over such a socket carries, measured once in this process.
 double socket_bytes_per_s(Wire wire);
 

@@ -35,11 +35,10 @@ class Figures:
     def best(self, names, field="bytes_per_second"):
         return max((v for v in (self.get(n, field) for n in names) if v is not None), default=None)
 
-    def peer(self, *path):
-        at = self.peers
-        for step in path:
-            at = at.get(step) if isinstance(at, dict) else None
-        return at
+    def turns(self, peer, name):
+        """(ours, theirs), measured in turns on one server."""
+        both = self.peers.get(peer, {}).get(name, {})
+        return both.get("ours"), both.get("theirs")
 
 
 def ratio(a, b):
@@ -66,17 +65,15 @@ def rows(f):
         for size, name in ((65536, "64 KiB"), (MIB, "1 MiB-class")):
             for connections in (1, 8):
                 for wire in ("tcp", "unix"):
-                    rate = f.best(moves(op, wire, size, connections, (1,)))
-                    theirs = f.peer("redis_benchmark", wire, f"{op}/{size}/{connections}")
+                    rate, theirs = f.turns("redis_benchmark", f"{op}/{wire}/{size}/{connections}")
                     yield (f"{op.upper()} {name}, {connections} connection{'s' * (connections > 1)}, {wire}, against redis-benchmark",
                            gbs(rate), ratio(rate, theirs), 1, True)
     for work, verb in (("store", "stored"), ("fetch", "fetched")):
-        for codec, half in (("raw", "fp32"), ("fp16", "fp16")):
+        for codec in ("raw", "fp16"):
             for wire in ("tcp", "unix"):
-                rate = f.get(f"kv_{work}/{codec}/{wire}/real_time")
-                theirs = f.peer("python", wire, half, "payload_gb_per_s", work)
+                rate, theirs = f.turns("python", f"{work}/{codec}/{wire}")
                 yield (f"K and V of [1,32,128,64] {verb} {'as fp16' if codec == 'fp16' else 'raw'}, {wire}, against torch.save + redis-py",
-                       gbs(rate), ratio(rate, theirs and theirs * 1e9), 2, True)
+                       gbs(rate), ratio(rate, theirs), 2, True)
     for work, op in (("fetch", "get"), ("store", "set")):
         for wire in ("tcp", "unix"):
             rate = f.get(f"kv_{work}/large_block/{wire}/real_time")

@@ -8,6 +8,7 @@
 #include <cassert>
 
 #include "base/parse.hpp"
+#include "net/wait.hpp"
 
 namespace kv::resp {
 namespace {
@@ -61,9 +62,14 @@ Error refusal(std::string_view words) {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint) {
-  auto socket = Socket::connect(endpoint);
-  if (!socket) return error(socket);
-  std::unique_ptr<Connection> connection(new Connection(std::move(*socket), endpoint));
+  auto transport = connect(endpoint);
+  if (!transport) return error(transport);
+  return open(std::move(*transport), endpoint);
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<net::Transport> transport,
+                                                     const Endpoint& endpoint) {
+  std::unique_ptr<Connection> connection(new Connection(std::move(transport), endpoint));
   if (auto ok = connection->hello(endpoint); !ok) {
     return error(ok.error().code == Code::io ? Code::unavailable : ok.error().code,
                  fmt::format("{}: {}", endpoint.where(), ok.error().message), ok.error().hint);
@@ -73,17 +79,39 @@ Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint) {
 
 Result<void> Connection::hello(const Endpoint& endpoint) {
   const TimePoint deadline = std::chrono::steady_clock::now() + endpoint.connect_timeout;
-  if (!endpoint.user.empty() || !endpoint.password.empty()) {
-    const auto reply = endpoint.user.empty() ? ask({"AUTH", endpoint.password}, deadline)
-                                             : ask({"AUTH", endpoint.user, endpoint.password}, deadline);
-    if (!reply) return error(reply);
-    if (reply->kind == Reply::Kind::error) return tl::unexpected<Error>(auth_refusal(reply->text));
+  const auto greeted = endpoint.protocol >= 3 ? hello3(endpoint, deadline) : Result<bool>(false);
+  if (!greeted) return error(greeted);
+  if (!*greeted) {
+    if (auto ok = authenticate(endpoint, deadline); !ok) return ok;
   }
   if (endpoint.database != 0) {
     const auto reply = ask({"SELECT", std::to_string(endpoint.database)}, deadline);
     if (!reply) return error(reply);
     if (reply->kind == Reply::Kind::error) return tl::unexpected<Error>(refusal(reply->text));
   }
+  return {};
+}
+
+/// RESP3 and AUTH in one round trip. False: the server knows no RESP3, or no HELLO for this user, and is to be spoken
+/// to in RESP2.
+Result<bool> Connection::hello3(const Endpoint& endpoint, TimePoint deadline) {
+  const bool known = !endpoint.user.empty() || !endpoint.password.empty();
+  const std::string user = endpoint.user.empty() ? "default" : endpoint.user;
+  const auto reply =
+      known ? ask({"HELLO", "3", "AUTH", user, endpoint.password}, deadline) : ask({"HELLO", "3"}, deadline);
+  if (!reply) return error(reply);
+  if (reply->kind != Reply::Kind::error) return true;
+  const auto says = [&](std::string_view code) { return reply->text.compare(0, code.size(), code) == 0; };
+  if (says("WRONGPASS")) return tl::unexpected<Error>(auth_refusal(reply->text));
+  return false;  // what else is wrong, AUTH and the first command meet again and say
+}
+
+Result<void> Connection::authenticate(const Endpoint& endpoint, TimePoint deadline) {
+  if (endpoint.user.empty() && endpoint.password.empty()) return {};
+  const auto reply = endpoint.user.empty() ? ask({"AUTH", endpoint.password}, deadline)
+                                           : ask({"AUTH", endpoint.user, endpoint.password}, deadline);
+  if (!reply) return error(reply);
+  if (reply->kind == Reply::Kind::error) return tl::unexpected<Error>(auth_refusal(reply->text));
   return {};
 }
 
@@ -132,7 +160,7 @@ Result<bool> Connection::step(TimePoint until) {
     if (*out > 0) continue;
 
     std::array<iovec, 3> pieces;
-    const auto in = socket_.receive(std::span(pieces).first(reader_.room(pieces)));
+    const auto in = transport_->receive(std::span(pieces).first(reader_.room(pieces)));
     if (!in) return error(in);
     reader_.filled(*in);
     if (*in > 0) continue;
@@ -143,6 +171,7 @@ Result<bool> Connection::step(TimePoint until) {
 }
 
 bool Connection::wants_to_send() const {
+  if (transport_->wants_to_send()) return true;
   std::array<iovec, 1> piece;
   return gather(piece) > 0;
 }
@@ -158,7 +187,7 @@ Result<bool> Connection::wait(TimePoint until) {
       if (*stop_) deadline_ = std::min(deadline_, now + kLastWait);
       look = std::min({until, deadline_, now + kLook});
     }
-    auto ready = wait_for({&entry, 1}, look, spin);
+    auto ready = net::wait_for({&entry, 1}, look, spin);
     if (!ready || *ready) return ready;
     spin = Duration(0);
     const TimePoint now = std::chrono::steady_clock::now();
@@ -191,7 +220,7 @@ std::size_t Connection::gather(std::span<iovec> pieces) const {
   for (std::size_t i = sent_; i < commands_.size(); ++i) {
     const Command& command = commands_[i];
     in_flight += command.reply.room();
-    if (in_flight > kMaxInFlight && in_flight > command.reply.room()) break;
+    if (in_flight > max_in_flight_ && in_flight > command.reply.room()) break;
     if (!add(heads_.data() + command.head_begin, command.head_end - command.head_begin) ||
         !add(command.header.data(), command.header.size()) || !add(command.body.data(), command.body.size()) ||
         !add(command.tail.data(), command.tail.size())) {
@@ -206,7 +235,7 @@ Result<std::size_t> Connection::send_some() {
   std::array<iovec, kPieces> pieces;
   const std::size_t count = gather(pieces);
   if (count == 0) return 0;
-  auto n = socket_.send(std::span(pieces).first(count));
+  auto n = transport_->send(std::span(pieces).first(count));
   if (n) sent(*n);
   return n;
 }
@@ -239,7 +268,7 @@ Result<bool> Connection::take_reply() {
 /// A server that closes says why first, sometimes; that is worth more than "broken pipe".
 tl::unexpected<Error> Connection::last_words(Error lost) {
   std::array<iovec, 3> pieces;
-  const auto in = socket_.receive(std::span(pieces).first(reader_.room(pieces)));
+  const auto in = transport_->receive(std::span(pieces).first(reader_.room(pieces)));
   if (!in || *in == 0) return tl::unexpected<Error>(std::move(lost));
   reader_.filled(*in);
   const auto complete = reader_.advance();

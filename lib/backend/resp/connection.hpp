@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "backend/resp/command.hpp"
+#include "backend/resp/endpoint.hpp"
 #include "backend/resp/reply.hpp"
-#include "backend/resp/socket.hpp"
 
 namespace kv::resp {
 
@@ -17,13 +17,13 @@ Error refusal(std::string_view words);
 
 /// A connection that has said hello (AUTH, SELECT) and carries batches of commands, full duplex: replies are read
 /// while commands are still being written, so a batch of any size makes progress, and GETs are held back while more
-/// than kMaxInFlight bytes of values are under way, because a server counts queued replies in its memory.
+/// than Endpoint::max_in_flight bytes of values are under way, because a server counts queued replies in its memory.
 /// Any error makes it useless: destroy it, it is in the middle of something. Not thread-safe.
 class Connection {
  public:
-  static constexpr std::size_t kMaxInFlight = 8 << 20;
-
   static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint);
+  /// Over a transport that is connected already; says hello as `endpoint` tells.
+  static Result<std::unique_ptr<Connection>> open(std::unique_ptr<net::Transport> transport, const Endpoint& endpoint);
 
   /// A batch: begin, add its commands, step until done. Spans must live until the reply has come.
   void begin(TimePoint deadline);
@@ -44,12 +44,13 @@ class Connection {
   Result<Reply> ask(std::initializer_list<std::string_view> words, TimePoint deadline);
 
   /// For whoever polls over several connections: the socket, and whether there is something to send into it. What
-  /// poll() finds ready, step() with a past `until` moves, without waiting.
-  int descriptor() const { return socket_.descriptor(); }
+  /// poll() finds ready, step() with a past `until` moves, without waiting. Poll only once step() has said false: what
+  /// came with an earlier reply is no longer in the socket.
+  int descriptor() const { return transport_->descriptor(); }
   bool wants_to_send() const;
 
-  std::uint64_t bytes_in() const { return socket_.bytes_in(); }
-  std::uint64_t bytes_out() const { return socket_.bytes_out(); }
+  std::uint64_t bytes_in() const { return transport_->bytes_in(); }
+  std::uint64_t bytes_out() const { return transport_->bytes_out(); }
 
  private:
   struct Command {
@@ -59,9 +60,14 @@ class Connection {
     Expected reply;
   };
 
-  Connection(Socket socket, const Endpoint& endpoint)
-      : socket_(std::move(socket)), stop_(endpoint.stop), spin_(endpoint.spin) {}
+  Connection(std::unique_ptr<net::Transport> transport, const Endpoint& endpoint)
+      : transport_(std::move(transport)),
+        stop_(endpoint.stop),
+        spin_(endpoint.spin),
+        max_in_flight_(endpoint.max_in_flight.count()) {}
   Result<void> hello(const Endpoint& endpoint);
+  Result<bool> hello3(const Endpoint& endpoint, TimePoint deadline);
+  Result<void> authenticate(const Endpoint& endpoint, TimePoint deadline);
   void expect_next();
   std::size_t gather(std::span<iovec> pieces) const;
   Result<std::size_t> send_some();
@@ -70,9 +76,10 @@ class Connection {
   Result<bool> take_reply();
   tl::unexpected<Error> last_words(Error lost);
 
-  Socket socket_;
+  std::unique_ptr<net::Transport> transport_;
   const std::atomic<bool>* stop_;  // or null
   Duration spin_;
+  std::size_t max_in_flight_;
   ReplyReader reader_;
   std::string heads_;
   std::vector<Command> commands_;

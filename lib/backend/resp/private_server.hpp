@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "backend/resp/socket.hpp"
+#include "backend/resp/endpoint.hpp"
 
 namespace kv::resp {
 

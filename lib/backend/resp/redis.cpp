@@ -35,6 +35,14 @@ Duration spin_for(std::uint32_t sessions) {
   return 2 * sessions <= describe_machine().cores ? Duration(kSpin) : Duration(0);
 }
 
+/// Queued replies count in a server's memory and push values out of it: what all connections together may have under
+/// way is a sixteenth of it at most. One value is always let through.
+Bytes in_flight_within(const std::optional<Bytes>& max_memory, std::uint64_t connections) {
+  constexpr std::uint64_t kShare = 16;
+  const Bytes most = Endpoint().max_in_flight;
+  return max_memory ? std::min(most, *max_memory / (kShare * connections)) : most;
+}
+
 bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
 
 }  // namespace
@@ -46,7 +54,8 @@ Result<void> RedisBackend::start(const Needs& needs) {
   }
   max_body_bytes_ = needs.max_body_bytes;
   options_.endpoint.stop = options_.private_server.stop = needs.stop;
-  const Duration spin = spin_for(std::max(needs.sessions, 1U));
+  sessions_ = std::max(needs.sessions, 1U);
+  const Duration spin = spin_for(sessions_);
   if (options_.spawn && !private_server_) {
     auto server = PrivateServer::start(options_.private_server);
     if (!server) return error(server);
@@ -67,6 +76,8 @@ Result<void> RedisBackend::introduce() {
   if (server) server_ = std::move(*server);  // a refused INFO is no obstacle: what it is stays unknown
   server_.spawned = private_server_ != nullptr;
   common_->touches = orders_by_use(server_.eviction_policy);
+  common_->endpoint.max_in_flight =
+      in_flight_within(server_.max_memory, std::uint64_t{sessions_} * common_->connections);
   evicted_before_ = evicted();
   return {};
 }

@@ -58,6 +58,7 @@ class RedisBackend final : public Backend {
   ServerInfo server_;
   std::uint64_t evicted_before_ = 0;
   std::size_t max_body_bytes_ = 0;
+  std::uint32_t sessions_ = 1;
 };
 
 }  // namespace kv::resp

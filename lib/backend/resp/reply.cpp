@@ -9,6 +9,8 @@
 #include <cstring>
 #include <optional>
 
+#include "backend/resp/endpoint.hpp"
+
 namespace kv::resp {
 namespace {
 
@@ -17,7 +19,8 @@ constexpr std::size_t kLargeValue = 16 << 10;  // from here on a second copy cos
 constexpr std::string_view kEndOfLine = "\r\n";
 
 tl::unexpected<Error> broken(std::string_view what) {
-  return error(Code::io, fmt::format("protocol error: {}", what), "is this a Redis-compatible server?");
+  return error(Code::io, fmt::format("protocol error: {}", what),
+               "is this a Redis-compatible server? one that speaks TLS there is named with rediss://");
 }
 
 bool is_large_value(const Expected& expected) {
@@ -50,6 +53,21 @@ Result<std::optional<std::string_view>> front_line(std::string_view bytes) {
   return std::optional(bytes.substr(0, end - 1));
 }
 
+/// What follows the length or count of a type; `line`: nothing, its one line is all.
+enum class Follows { line, bytes, items, pairs, unknown };
+
+/// RESP3 has more types than RESP2; they come only once both sides have said that they know it.
+Follows follows(char type) {
+  constexpr std::string_view kLines = "+-:_,#(", kLines2 = "+-:";
+  if ((kNewestProtocol >= 3 ? kLines : kLines2).find(type) != std::string_view::npos) return Follows::line;
+  if (type == '$') return Follows::bytes;
+  if (type == '*') return Follows::items;
+  if (kNewestProtocol < 3) return Follows::unknown;
+  if (type == '=' || type == '!') return Follows::bytes;
+  if (type == '~' || type == '>') return Follows::items;
+  return type == '%' ? Follows::pairs : Follows::unknown;
+}
+
 /// How long the reply at the front of `bytes` is, or nullopt if not all of it has come. Bounds every count.
 Result<std::optional<std::size_t>> whole_reply(std::string_view bytes) {
   const std::optional<std::size_t> incomplete;
@@ -60,17 +78,19 @@ Result<std::optional<std::size_t>> whole_reply(std::string_view bytes) {
     if (!*line) return incomplete;
     const char type = (**line)[0];
     at += (*line)->size() + kEndOfLine.size();
-    if (type == '+' || type == '-' || type == ':') continue;
+    const Follows what = follows(type);
+    if (what == Follows::line) continue;
     const auto count = parse_integer((*line)->substr(1));
-    if ((type != '$' && type != '*') || !count || *count < -1) return broken(printable(**line));
+    if (what == Follows::unknown || !count || *count < -1) return broken(printable(**line));
     if (*count == -1) continue;
-    const auto n = static_cast<std::size_t>(*count);
-    if (n > (type == '$' ? kMaxTextBytes : kMaxListItems)) return broken(printable(**line) + " is too long");
-    if (type == '*') {
+    std::size_t n = static_cast<std::size_t>(*count);
+    if (n > (what == Follows::bytes ? kMaxTextBytes : kMaxListItems)) return broken(printable(**line) + " is too long");
+    if (what == Follows::bytes) {
+      at += n + kEndOfLine.size();
+    } else {
+      if (what == Follows::pairs) n *= 2;
       missing += n;
       items += n;
-    } else {
-      at += n + kEndOfLine.size();
     }
     if (items > kMaxListItems || at > kMaxTextBytes) return broken("a reply that is too long");
   }
@@ -81,14 +101,32 @@ Result<std::optional<std::size_t>> whole_reply(std::string_view bytes) {
 void flatten(const redisReply& from, std::vector<std::string>& items) {
   for (std::size_t i = 0; i < from.elements; ++i) {
     const redisReply& element = *from.element[i];
-    if (element.type == REDIS_REPLY_ARRAY) {
+    if (element.element != nullptr) {
       flatten(element, items);
-    } else if (element.type == REDIS_REPLY_INTEGER) {
+    } else if (element.type == REDIS_REPLY_INTEGER || (element.str == nullptr && element.integer != 0)) {
       items.push_back(std::to_string(element.integer));
     } else {
       items.emplace_back(element.str == nullptr ? "" : std::string(element.str, element.len));
     }
   }
+}
+
+/// What hiredis before 1.0 has no names for, by its form: maps, sets and pushes have elements; doubles, big numbers and
+/// verbatim texts have a text; what is left is true or false.
+Result<void> convert_resp3(const redisReply& from, Reply& to) {
+  if (kNewestProtocol < 3) return broken(fmt::format("a reply of type {}", from.type));
+  if (from.element != nullptr) {
+    to.kind = Reply::Kind::list;
+    to.items.clear();
+    flatten(from, to.items);
+  } else if (from.str != nullptr) {
+    to.kind = Reply::Kind::text;
+    to.text.assign(from.str, from.len);
+  } else {
+    to.kind = Reply::Kind::integer;
+    to.integer = from.integer;
+  }
+  return {};
 }
 
 Result<void> convert(const redisReply& from, Reply& to) {
@@ -115,7 +153,7 @@ Result<void> convert(const redisReply& from, Reply& to) {
       flatten(from, to.items);
       return {};
     default:
-      return broken(fmt::format("a reply of type {}", from.type));
+      return convert_resp3(from, to);
   }
   to.text.assign(from.str, from.len);
   return {};
@@ -198,6 +236,7 @@ void ReplyReader::filled(std::size_t bytes) {
 Result<bool> ReplyReader::advance() {
   switch (phase_) {
     case Phase::head:
+      if (auto ok = pass_pushes(); !ok) return error(ok);
       return expected_.kind == Expected::Kind::text ? read_text() : read_head();
     case Phase::value:
     case Phase::skip:
@@ -220,7 +259,7 @@ Result<bool> ReplyReader::read_head() {
     begin_ += bytes;
     return advance();
   }
-  if (head[0] != '+' && head[0] != '-' && head[0] != ':' && head[0] != '$') {
+  if (head[0] != '$' && follows(head[0]) != Follows::line) {
     return broken(fmt::format("'{}' where a short reply should be", printable(head.substr(0, 40))));
   }
   if (auto ok = parse_small(unread().substr(0, bytes)); !ok) return error(ok);
@@ -237,6 +276,17 @@ Result<bool> ReplyReader::read_text() {
   begin_ += **bytes;
   phase_ = Phase::done;
   return true;
+}
+
+/// A push is no reply to anything that was asked: it is passed over.
+Result<void> ReplyReader::pass_pushes() {
+  while (kNewestProtocol >= 3 && buffered() > 0 && unread().front() == '>') {
+    const auto bytes = whole_reply(unread());
+    if (!bytes) return error(bytes);
+    if (!*bytes) break;
+    begin_ += **bytes;
+  }
+  return {};
 }
 
 Result<void> ReplyReader::begin_value(std::string_view head) {

@@ -50,10 +50,11 @@ struct Reply {
 /// The server's words, fit for a terminal: printable, at most 200 characters.
 std::string printable(std::string_view text);
 
-/// Reads RESP2 replies, one after the other, without doing I/O: the caller asks where received bytes belong, puts them
-/// there and advances. Values go straight to their spans; `redisReader` parses what is small, behind a guard that
-/// bounds lengths and counts first, since hiredis itself believes every "*2000000000". Memory is one fixed buffer.
-/// After an error the reader is of no more use. Not thread-safe.
+/// Reads RESP2 replies, and RESP3 ones where hiredis can (kNewestProtocol), one after the other, without doing I/O: the
+/// caller asks where received bytes belong, puts them there and advances. Values go straight to their spans;
+/// `redisReader` parses what is small, behind a guard that bounds lengths and counts first, since hiredis itself
+/// believes every "*2000000000". Memory is one fixed buffer. After an error the reader is of no more use. Not
+/// thread-safe.
 class ReplyReader {
  public:
   ReplyReader();
@@ -81,6 +82,7 @@ class ReplyReader {
   std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
   Result<bool> read_head();
   Result<bool> read_text();
+  Result<void> pass_pushes();
   Result<void> begin_value(std::string_view length);
   Result<void> parse_small(std::string_view reply);
   void take_value();

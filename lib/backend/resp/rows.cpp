@@ -61,7 +61,7 @@ Result<void> read_transfer(const BackendSpec& spec, RedisOptions& options) {
   return {};
 }
 
-Result<std::unique_ptr<Backend>> make_client(const BackendSpec& spec) {
+Result<RedisOptions> client_options(const BackendSpec& spec) {
   auto secret = password();
   if (!secret) return error(secret);
   RedisOptions options;
@@ -74,8 +74,35 @@ Result<std::unique_ptr<Backend>> make_client(const BackendSpec& spec) {
   options.endpoint.connect_timeout = spec.options.duration("connect_timeout");
   options.timeout = spec.options.duration("timeout");
   options.ttl = spec.options.duration("ttl");
+  if (spec.options.has("send_buffer")) options.endpoint.send_buffer = spec.options.bytes("send_buffer");
   if (auto ok = read_transfer(spec, options); !ok) return error(ok);
-  return std::make_unique<RedisBackend>(std::move(options));
+  return options;
+}
+
+Result<std::unique_ptr<Backend>> make_client(const BackendSpec& spec) {
+  auto options = client_options(spec);
+  if (!options) return error(options);
+  return std::make_unique<RedisBackend>(std::move(*options));
+}
+
+Result<std::unique_ptr<Backend>> make_tls_client(const BackendSpec& spec) {
+  auto options = client_options(spec);
+  if (!options) return error(options);
+  net::TlsOptions wanted;
+  const auto text = [&spec](const char* key) { return spec.options.has(key) ? spec.options.text(key) : ""; };
+  wanted.ca_file = text("ca");
+  wanted.cert_file = text("cert");
+  wanted.key_file = text("key");
+  wanted.key_password = from_environment("KVKIT_REDIS_TLS_KEY_PASSWORD");
+  wanted.server_name = text("server_name");
+  wanted.verify = spec.options.flag("verify");
+  auto tls = net::TlsContext::make(std::move(wanted));
+  if (!tls) {
+    return error(tls.error().code, fmt::format("backend {}: {}", spec.scheme, resp::printable(tls.error().message)),
+                 tls.error().hint);
+  }
+  options->endpoint.tls = std::move(*tls);
+  return std::make_unique<RedisBackend>(std::move(*options));
 }
 
 /// One of `known`, or an error that suggests the nearest.
@@ -126,10 +153,21 @@ const std::vector<OptionRow> kClientOptions{
     {"ttl", OptionKind::duration, "1h", "expire a value this long after it was stored"},
     {"db", OptionKind::count, "0", "number of the database"},
     {"connect_timeout", OptionKind::duration, "2s", "give up on a connection after this long"},
+    {"send_buffer", OptionKind::bytes, "", "of the socket; the kernel's own over TCP, 1MiB over a unix socket"},
     kTimeout,
     kChunk,
     kConnections,
 };
+
+std::vector<OptionRow> with_tls(std::vector<OptionRow> options) {
+  options.insert(options.end(),
+                 {{"ca", OptionKind::text, "", "PEM file of the authority to trust; else the system's"},
+                  {"cert", OptionKind::text, "", "PEM file of our certificate, for servers that ask for one"},
+                  {"key", OptionKind::text, "", "PEM file of its key; else it stands in cert"},
+                  {"server_name", OptionKind::text, "", "name that the certificate must be for; else the host"},
+                  {"verify", OptionKind::flag, "true", "false: take any certificate, so that anybody may listen"}});
+  return options;
+}
 
 }  // namespace
 
@@ -139,6 +177,15 @@ const BackendRow kRedisRow{
     .summary = "a Redis, Valkey, KeyDB or Dragonfly server over TCP; password in KVKIT_REDIS_PASSWORD",
     .options = kClientOptions,
     .make = make_client,
+    .address = AddressForm::host,
+};
+
+const BackendRow kRedissRow{
+    .scheme = "rediss",
+    .example = "rediss://cache.internal:6380?ca=/etc/redis/ca.pem",
+    .summary = "the same over TLS 1.2 or later; certificate and name of the server are verified",
+    .options = with_tls(kClientOptions),
+    .make = make_tls_client,
     .address = AddressForm::host,
 };
 

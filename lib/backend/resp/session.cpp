@@ -8,6 +8,8 @@
 #include <cassert>
 #include <utility>
 
+#include "net/wait.hpp"
+
 namespace kv::resp {
 namespace {
 
@@ -313,7 +315,7 @@ bool RespSession::wait(TimePoint until) {
   const TimePoint now = SteadyClock::now();
   if (now >= until) return false;
   // Trouble with waiting shows again, and better, when the connection is used.
-  static_cast<void>(wait_for(sockets, std::min(until, now + kLook), common_->endpoint.spin));
+  static_cast<void>(net::wait_for(sockets, std::min(until, now + kLook), common_->endpoint.spin));
   return true;
 }
 
