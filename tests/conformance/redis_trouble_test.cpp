@@ -22,7 +22,7 @@ constexpr std::size_t kBytes = 4096;
 RedisOptions options(const Endpoint& endpoint, Duration ttl = std::chrono::hours(1)) {
   RedisOptions out;
   out.endpoint = endpoint;
-  out.ttl = ttl;
+  out.ttl.full = ttl;
   return out;
 }
 

@@ -296,7 +296,7 @@ struct Dialogue {
     Endpoint endpoint;
     endpoint.socket_path = server.socket_path();
     endpoint.stop = &stop;
-    common.reset(new Common{endpoint, KeyNames("t"), 1, SetCommand(std::nullopt), timeout});
+    common.reset(new Common{endpoint, KeyNames("t"), 1, TtlCommands(), timeout});
     auto opened = RespSession::open(common);
     REQUIRE(opened.has_value());
     session = std::move(*opened);

@@ -9,6 +9,8 @@
 #include "backend/resp/connection.hpp"
 #include "backend/resp/key_log.hpp"
 #include "backend/resp/key_names.hpp"
+#include "backend/resp/lifetimes.hpp"
+#include "backend/resp/ttl.hpp"
 #include "base/random.hpp"
 
 namespace kv::resp {
@@ -18,7 +20,7 @@ struct Common {
   Endpoint endpoint;
   KeyNames names;
   std::uint32_t parts = 1;
-  SetCommand set;
+  TtlCommands ttl;
   Duration timeout = std::chrono::seconds(10);  ///< for a batch, where its deadline is not nearer
   std::size_t chunk_bytes = kDefaultChunkBytes;
   std::uint32_t connections = 1;  ///< of each session
@@ -26,7 +28,13 @@ struct Common {
   std::atomic<std::uint64_t> insertions = 0, wire_in = 0, wire_out = 0;
   std::atomic<std::uint64_t> orphan_bytes = 0;  ///< of blocks that had lost a chunk
   std::atomic<bool> touches = true;             ///< whether the server takes, and makes use of, TOUCH
-  std::mutex mutex = {};                        ///< of `logs`
+  std::atomic<bool> renews = true;              ///< whether the server takes PEXPIRE; asked in sliding mode only
+  Lifetimes lifetimes = {};
+  std::mutex mutex = {};  ///< of `logs` and `renewal_refusal`
+  std::string renewal_refusal = {};
+
+  /// The server has refused PEXPIRE with these words: it is not asked again.
+  void refuse_renewal(std::string_view words);
   std::vector<std::shared_ptr<KeyLog>> logs = {};
 };
 

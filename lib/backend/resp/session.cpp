@@ -57,7 +57,7 @@ Result<void> RespSession::acquire(std::span<const BlockRef> blocks, Lease& lease
 
 /// One round trip for the manifests of all blocks.
 Result<void> RespSession::look_up(Lease& lease) {
-  const TimePoint deadline = SteadyClock::now() + common_->timeout;
+  const TimePoint begun = SteadyClock::now(), deadline = begun + common_->timeout;
   control().begin(deadline);
   KeyNames::Buffer name;
   for (std::size_t block = 0; block < lease.blocks.size(); ++block) {
@@ -79,6 +79,7 @@ Result<void> RespSession::look_up(Lease& lease) {
     }
   }
   channels_.front().lane.batch_ended();
+  if (result) common_->lifetimes.looked_up(lease.blocks, lease.present, begun, SteadyClock::now());
   return result;
 }
 

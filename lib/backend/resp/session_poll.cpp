@@ -130,8 +130,10 @@ void RespSession::take_reply(Channel& channel) {
   } else {
     judge_put(reply, moving.done);
     if (piece.manifest && moving.done.outcome == Outcome::stored) {
+      const TimePoint sent = blocks_[moving.block].manifest_sent;
       blocks_[moving.block].state = Block::State::whole;
       common_->insertions.fetch_add(1, std::memory_order_relaxed);
+      common_->lifetimes.stored(keys_[moving.block], sent, SteadyClock::now(), common_->ttl.at(moving.block).ttl);
     }
   }
   if (--moving.pending == 0) end_op(channel, piece.op);
@@ -157,7 +159,9 @@ void RespSession::add_manifest(Channel& channel, std::uint32_t op) {
   const std::span<std::byte> bytes = manifest(moving.block);
   Manifest::seal(bytes);
   KeyNames::Buffer name;
-  channel.lane.connection().add_set(common_->set, common_->names.manifest(keys_[moving.block], name), {}, bytes);
+  const SetCommand& set = common_->ttl.at(moving.block).manifest;
+  channel.lane.connection().add_set(set, common_->names.manifest(keys_[moving.block], name), {}, bytes);
+  blocks_[moving.block].manifest_sent = SteadyClock::now();
   channel.pieces.push_back({op, true, bytes.size()});
   channel.queued_bytes += bytes.size();
   moving.pending = 1;

@@ -108,12 +108,13 @@ void RespSession::add_put(const Lease& lease, const Op& op, std::uint32_t index)
   moving.done.outcome = Outcome::stored;
   moving.done.body_bytes = op.body.size();
   cut(op.body.size(), common_->chunk_bytes, cuts_);
+  const SetCommand& set = common_->ttl.at(op.block).chunk;
   moving.pending = static_cast<std::uint32_t>(cuts_.size());
   KeyNames::Buffer name;
   std::size_t at = 0;
   for (std::size_t chunk = 0; chunk < cuts_.size(); at += cuts_[chunk], ++chunk) {
     Channel& channel = *least_busy();
-    channel.lane.connection().add_set(common_->set, common_->names.chunk(key, op.part, chunk, name), {},
+    channel.lane.connection().add_set(set, common_->names.chunk(key, op.part, chunk, name), {},
                                       op.body.subspan(at, cuts_[chunk]));
     channel.pieces.push_back({index, false, cuts_[chunk]});
     channel.queued_bytes += cuts_[chunk];
