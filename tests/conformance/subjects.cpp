@@ -36,6 +36,14 @@ const Way kWays[] = {
        return "redis+unix://" + server->over_unix().socket_path + "?chunk=300&connections=3";
      },
      true, true, 333},
+    {"redis+unix", Suite::redis,
+     [](const PrivateRedis* server) { return "redis+unix://" + server->over_unix().socket_path + "?ttl_mode=sliding"; },
+     true},
+    {"redis+unix", Suite::redis,
+     [](const PrivateRedis* server) {
+       return "redis+unix://" + server->over_unix().socket_path + "?ttl_mode=depth&ttl_halving=1";
+     },
+     true},
 };
 
 }  // namespace

@@ -31,11 +31,11 @@ struct Common {
   std::atomic<bool> renews = true;              ///< whether the server takes PEXPIRE; asked in sliding mode only
   Lifetimes lifetimes = {};
   std::mutex mutex = {};  ///< of `logs` and `renewal_refusal`
+  std::vector<std::shared_ptr<KeyLog>> logs = {};
   std::string renewal_refusal = {};
 
   /// The server has refused PEXPIRE with these words: it is not asked again.
   void refuse_renewal(std::string_view words);
-  std::vector<std::shared_ptr<KeyLog>> logs = {};
 };
 
 /// When to try again after a failure: 50 ms, doubling to 2 s, each halved at most by chance so that sessions spread.
