@@ -22,6 +22,7 @@ TimePoint at(Duration since_start) { return TimePoint{} + since_start; }
 /// A lookup of blocks of which none is there, begun and answered at the same time.
 void miss(Lifetimes& lifetimes, const std::vector<std::uint64_t>& blocks, TimePoint when) {
   std::vector<BlockRef> refs;
+  refs.reserve(blocks.size());
   for (const std::uint64_t block : blocks) refs.push_back({{7, block}, 0});
   lifetimes.looked_up(refs, std::vector<bool>(blocks.size(), false), when, when);
 }
