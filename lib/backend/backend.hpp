@@ -106,6 +106,14 @@ struct Capabilities {
   std::optional<Bytes> capacity;
 };
 
+/// How stored blocks and values ended, where a backend can tell; none: it cannot, or has no such thing.
+struct LifetimeCounts {
+  std::optional<std::uint64_t> expired_lookups;  ///< blocks asked for in vain: stored by this run, their ttl had passed
+  std::optional<std::uint64_t> lost_lookups;     ///< the same, but evicted, or removed by others
+  std::optional<std::uint64_t> renewals;         ///< blocks whose ttl a use renewed
+  std::optional<std::uint64_t> expired_values, evicted_values;  ///< what a server of this run's own says of itself
+};
+
 /// Counted since the last clear().
 struct BackendStats {
   std::uint64_t insertions = 0;  ///< blocks stored completely
@@ -113,6 +121,8 @@ struct BackendStats {
   std::uint64_t orphan_bytes = 0;                       ///< left of blocks that had lost a value, and removed
   std::uint64_t wire_in_bytes = 0, wire_out_bytes = 0;  ///< through sockets, protocol included; 0 for local memory
   std::optional<Bytes> used;
+  LifetimeCounts lifetimes = {};
+  std::vector<std::string> warnings = {};  ///< what makes the figures doubtful
 };
 
 class Backend {

@@ -157,6 +157,8 @@ void Pipeline::settle_puts(const Batch& batch) {
     } else if (done.outcome == Done::Outcome::failed) {
       ++delta_.failed_ops;
       example({op.block, op.part, {}}, "store failed: " + done.error);
+    } else {
+      accepted_[op.block] = false;  // the backend has no room for it after all
     }
   }
 }

@@ -33,6 +33,14 @@ void keep_example(RunResult& result, const std::string& example) {
   if (result.error_examples.size() < kMaxErrorExamples) result.error_examples.push_back(example);
 }
 
+/// Each once, though every repetition may bring it.
+void keep_warnings(RunResult& result, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    const auto known = std::find(result.warnings.begin(), result.warnings.end(), warning);
+    if (known == result.warnings.end()) result.warnings.push_back(warning);
+  }
+}
+
 Result<std::vector<Worker>> open_workers(Run& run) {
   std::vector<Worker> workers(run.plan.workers);
   for (Worker& worker : workers) {
@@ -62,10 +70,24 @@ void serve_range(Run& run, std::vector<Worker>& workers, std::size_t from, std::
   for (std::thread& thread : threads) thread.join();
 }
 
+std::optional<std::uint64_t> since(std::optional<std::uint64_t> before, std::optional<std::uint64_t> after) {
+  return before && after ? std::optional(*after - *before) : std::nullopt;
+}
+
+LifetimeCounts since(const LifetimeCounts& before, const LifetimeCounts& after) {
+  LifetimeCounts out;
+  for (const auto count : {&LifetimeCounts::expired_lookups, &LifetimeCounts::lost_lookups, &LifetimeCounts::renewals,
+                           &LifetimeCounts::expired_values, &LifetimeCounts::evicted_values}) {
+    out.*count = since(before.*count, after.*count);
+  }
+  return out;
+}
+
 /// What the backend counted between two looks. Unknown figures stay unknown.
 void count_backend(Counts& counts, const BackendStats& before, const BackendStats& after) {
   counts.insertions = after.insertions - before.insertions;
-  if (after.evictions && before.evictions) counts.evictions = *after.evictions - *before.evictions;
+  counts.evictions = since(before.evictions, after.evictions);
+  counts.lifetimes = since(before.lifetimes, after.lifetimes);
   counts.wire_in_bytes = after.wire_in_bytes - before.wire_in_bytes;
   counts.orphan_bytes = after.orphan_bytes - before.orphan_bytes;
   counts.wire_out_bytes = after.wire_out_bytes - before.wire_out_bytes;
@@ -89,6 +111,7 @@ Result<Repetition> repeat_once(Run& run, RunResult& result) {
   const auto after = run.backend.stats();
   if (before && after) {
     count_backend(out.counts, *before, *after);
+    keep_warnings(result, after->warnings);
   } else {
     result.warnings.push_back("the backend's own counters could not be read: " +
                               (before ? after : before).error().message);

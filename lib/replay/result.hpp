@@ -31,13 +31,14 @@ struct Counts {
   std::uint64_t stored_value_bytes = 0;      ///< what the stored payloads weigh encoded, headers included
   std::uint64_t uploaded_bytes = 0;          ///< over all ranks
   std::optional<std::uint64_t> wire_in_bytes, wire_out_bytes, orphan_bytes;
+  LifetimeCounts lifetimes;
   std::uint64_t failed_requests = 0, failed_ops = 0, ops = 0, corrupt_values = 0, verified_bytes = 0;
   std::uint64_t slower_requests = 0;         ///< TTFT more than 0.1 % above the baseline
   std::uint64_t slower_without_hit = 0;      ///< of them: the backend served nothing
   std::uint64_t slower_most_token_hits = 0;  ///< a maximum: tokens that the backend served to one of them
 
-  /// Sums what workers count (takes the larger of maxima); insertions, evictions and wire bytes are the backend's and
-  /// stay as they are.
+  /// Sums what workers count (takes the larger of maxima); insertions, evictions, wire bytes and lifetimes are the
+  /// backend's and stay as they are.
   void add(const Counts& other);
 };
 

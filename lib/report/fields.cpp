@@ -110,6 +110,27 @@ void add_bytes(Rows& rows) {
              optional_count_of(&Counts::orphan_bytes));
 }
 
+/// Of time and chance, hence local.
+void add_lifetimes(Rows& rows) {
+  const auto count = [&rows](std::string key, Better better, std::string meaning,
+                             std::optional<std::uint64_t> LifetimeCounts::*member) {
+    rows.local("lifetimes." + std::move(key), Unit::count, better, std::move(meaning),
+               measured([member](const Figures& f) { return or_null(f.counts.lifetimes.*member); }), "", true);
+  };
+  count("expired_lookups", Better::lower,
+        "blocks that requests asked for in vain though this run had stored them: their ttl had passed; null: no ttl",
+        &LifetimeCounts::expired_lookups);
+  count("lost_lookups", Better::lower, "the same before their ttl had passed: evicted or removed; null: not told",
+        &LifetimeCounts::lost_lookups);
+  count("renewals", Better::neither, "blocks whose ttl a use renewed; null: not ttl_mode=sliding",
+        &LifetimeCounts::renewals);
+  count("expired_values", Better::neither,
+        "values (a block has several) that a spawned server has found expired so far; null: not told",
+        &LifetimeCounts::expired_values);
+  count("evicted_values", Better::lower, "values that a spawned server evicted; null: not told",
+        &LifetimeCounts::evicted_values);
+}
+
 void add_trouble(Rows& rows) {
   const auto errors = [&rows](std::string key, Better better, std::string meaning, std::uint64_t Counts::*member,
                               std::string heading) {
@@ -140,6 +161,7 @@ std::vector<Field> make_fields() {
   add_identity(rows);
   add_hits(rows);
   add_bytes(rows);
+  add_lifetimes(rows);
   add_times(rows);
   add_trouble(rows);
   return rows.take();

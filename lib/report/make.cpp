@@ -46,6 +46,16 @@ void warn_of_disagreement(std::span<const Repetition* const> whole, std::vector<
   }
 }
 
+void warn_of_expiry(const RunResult& run, std::vector<std::string>& warnings) {
+  std::uint64_t expired = 0;
+  for (const Repetition& repetition : run.repetitions) {
+    expired += repetition.counts.lifetimes.expired_lookups.value_or(0);
+  }
+  if (expired == 0) return;
+  warnings.push_back(fmt::format(
+      "{} lookups of blocks were in vain because their ttl had passed: raise ttl= or use ttl_mode=sliding", expired));
+}
+
 /// What the reader must know before believing the row.
 std::vector<std::string> run_warnings(const RunResult& run, const Machine& machine) {
   std::vector<std::string> warnings = run.warnings;
@@ -69,6 +79,7 @@ std::vector<std::string> run_warnings(const RunResult& run, const Machine& machi
         "repetitions differ in their hits: the counts shown are those of the first; see repetitions[]");
   }
   if (!run.scaled) warn_of_disagreement(whole, warnings);
+  warn_of_expiry(run, warnings);
   return warnings;
 }
 

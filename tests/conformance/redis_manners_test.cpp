@@ -22,7 +22,7 @@ constexpr std::size_t kBytes = 4096;
 RedisOptions options(const Endpoint& endpoint, Duration timeout = std::chrono::seconds(10)) {
   RedisOptions out;
   out.endpoint = endpoint;
-  out.ttl = std::chrono::hours(1);
+  out.ttl.full = std::chrono::hours(1);
   out.timeout = timeout;
   return out;
 }

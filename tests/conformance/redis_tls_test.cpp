@@ -2,8 +2,9 @@
 
 #include <memory>
 
-#include "backend/resp/connection.hpp"
+#include "backend/resp/redis.hpp"
 #include "base/random.hpp"
+#include "conformance/laws.hpp"
 #include "net/socket.hpp"
 #include "net/tls.hpp"
 #include "support/fake_server.hpp"
@@ -38,12 +39,9 @@ Endpoint over_tls(const PrivateRedis& server, net::TlsOptions options, const std
 
 /// Whether a connection is made and a command answered: TLS 1.3 tells a client only then that it is refused.
 Result<void> say(const Endpoint& endpoint) {
-  auto connection = Connection::open(endpoint);
-  if (!connection) return error(connection);
-  const auto reply = (*connection)->ask({"EXISTS", "nothing"}, soon());
-  if (!reply) return error(reply);
-  CHECK(reply->kind == Reply::Kind::integer);
-  return {};
+  resp::RedisOptions options;
+  options.endpoint = endpoint;
+  return resp::RedisBackend(options).start(needs(1, 4096));
 }
 
 std::string trouble(const Endpoint& endpoint) {
@@ -153,7 +151,7 @@ TEST_SUITE("redis tls") {
     net::TlsOptions stranger = trusting(certificates);
     stranger.cert_file = certificates.path("stranger.pem");
     stranger.key_file = certificates.path("stranger.key");
-    CHECK_MESSAGE(mentions(trouble(over_tls(server, stranger)), "cert="), trouble(over_tls(server, stranger)));
+    CHECK(mentions(trouble(over_tls(server, stranger)), "cert="));
   }
 
   TEST_CASE("files that cannot be used are named, with the option") {
@@ -189,7 +187,7 @@ TEST_SUITE("redis tls") {
     CHECK(mentions(trouble(wrong), "TLS"));
     Endpoint plain = server.over_tcp();
     plain.port = server.tls_port();
-    CHECK_MESSAGE(mentions(trouble(plain), "rediss://"), trouble(plain));
+    CHECK(mentions(trouble(plain), "rediss://"));
 
     FakeServer silent({{FakeServer::holds()}});
     Endpoint waits = silent.endpoint();
@@ -209,8 +207,8 @@ TEST_SUITE("redis tls") {
     auto connection = Connection::open(over_tls(server, trusting(certificates)));
     REQUIRE(connection);
     exchange(**connection, 24, (std::size_t{1} << 20) - 4096);
-    CHECK((*connection)->bytes_in() > (std::size_t{24} << 20));  // records add to what they carry
-    CHECK((*connection)->bytes_out() > (std::size_t{24} << 20));
+    CHECK((*connection)->bytes_in() > 24 * ((std::size_t{1} << 20) - 4096));  // records add to what they carry
+    CHECK((*connection)->bytes_out() > 24 * ((std::size_t{1} << 20) - 4096));
   }
 
   TEST_CASE("however few bytes the socket takes and gives at a time, nothing is lost or sent twice") {

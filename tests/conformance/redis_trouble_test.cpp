@@ -22,7 +22,7 @@ constexpr std::size_t kBytes = 4096;
 RedisOptions options(const Endpoint& endpoint, Duration ttl = std::chrono::hours(1)) {
   RedisOptions out;
   out.endpoint = endpoint;
-  out.ttl = ttl;
+  out.ttl.full = ttl;
   return out;
 }
 
@@ -240,7 +240,7 @@ TEST_SUITE("redis trouble") {
     if (!have_redis()) return;
     const PrivateRedis server({"maxmemory 8mb", "maxmemory-policy noeviction"});
     Client client(server.over_unix(), std::size_t{1} << 20);
-    std::size_t failed = 0;
+    std::size_t refused_stores = 0;
     for (std::uint64_t block = 0; block < 20; ++block) {
       Lease lease = look(*client.session, {block}, kBytes);
       std::vector<std::byte> value(ValueHeader::kBytes + (std::size_t{1} << 20));
@@ -249,14 +249,19 @@ TEST_SUITE("redis trouble") {
       std::vector<Done> done;
       client.session->submit(lease, std::span(&op, 1), TimePoint::max());
       while (done.empty()) client.session->poll(done, TimePoint::max());
-      if (done[0].outcome == Done::Outcome::failed) {
-        ++failed;
+      if (done[0].outcome == Done::Outcome::skipped) {
+        ++refused_stores;
         CHECK(mentions(done[0].error, "OOM"));
       }
       client.session->finish(lease);
     }
-    CHECK(failed >= 10);
-    CHECK(failed < 20);
+    CHECK(refused_stores >= 10);
+    CHECK(refused_stores < 20);
+    const auto stats = client.backend.stats();
+    REQUIRE(stats);
+    REQUIRE(stats->warnings.size() == 1);
+    CHECK(mentions(stats->warnings[0], "maxmemory"));
+    CHECK(mentions(stats->warnings[0], std::to_string(refused_stores)));
     CHECK(client.backend.server().eviction_policy == "noeviction");
     CHECK(client.backend.capabilities().capacity == 8_MiB);
     Client late(server.over_unix());  // a full server can still be measured

@@ -36,7 +36,7 @@ const Way kWays[] = {
      [](const PrivateRedis* server, const Certificates* certificates) {
        return "rediss://localhost:" + std::to_string(server->tls_port()) + "?ca=" + certificates->path("ca.pem");
      },
-     true},
+     true, true, 40},  // 22 bytes a record of at most 16 KiB, and a few to begin with
     {"redis+unix", Suite::redis,
      [](const PrivateRedis* server, const Certificates*) { return "redis+unix://" + server->over_unix().socket_path; },
      true},
@@ -47,6 +47,16 @@ const Way kWays[] = {
        return "redis+unix://" + server->over_unix().socket_path + "?chunk=300&connections=3";
      },
      true, true, 333},
+    {"redis+unix", Suite::redis,
+     [](const PrivateRedis* server, const Certificates*) {
+       return "redis+unix://" + server->over_unix().socket_path + "?ttl_mode=sliding";
+     },
+     true},
+    {"redis+unix", Suite::redis,
+     [](const PrivateRedis* server, const Certificates*) {
+       return "redis+unix://" + server->over_unix().socket_path + "?ttl_mode=depth&ttl_halving=1";
+     },
+     true},
 };
 
 }  // namespace

@@ -157,6 +157,24 @@ TEST_SUITE("report") {
     CHECK(row_of(run)["warnings"].empty());
   }
 
+  TEST_CASE("lifetimes are the backend's own, null where it does not tell; hits lost to a ttl are warned of") {
+    RunResult run = test::a_run();
+    CHECK(row_of(run)["lifetimes"]["expired_lookups"].is_null());
+    CHECK(row_of(run)["lifetimes"]["evicted_values"].is_null());
+    run.repetitions[0].counts.lifetimes = {0, 2, 3, 4, 5};
+    CHECK(row_of(run)["warnings"].empty());
+    run.repetitions[0].counts.lifetimes.expired_lookups = 1;
+    run.repetitions.push_back(run.repetitions[0]);
+    run.repetitions[1].counts.lifetimes.expired_lookups = 6;
+    const Json row = row_of(run);
+    CHECK(row["lifetimes"].dump() ==
+          R"({"expired_lookups":1,"lost_lookups":2,"renewals":3,"expired_values":4,"evicted_values":5})");
+    CHECK(row["repetitions"][1]["lifetimes"]["expired_lookups"] == 6);
+    REQUIRE(row["warnings"].size() == 1);
+    CHECK(has(row["warnings"][0].get<std::string>(), "7 lookups of blocks were in vain"));
+    CHECK(has(row["warnings"][0].get<std::string>(), "ttl_mode=sliding"));
+  }
+
   TEST_CASE("a skipped row says why, and none of its metrics is a number") {
     const Json row = row_of(test::a_skipped_run());
     CHECK(row["skipped"] == "no redis-server is installed");

@@ -295,7 +295,7 @@ struct Dialogue {
       : server(std::move(scripts)) {
     Endpoint endpoint = server.endpoint();
     endpoint.stop = &stop;
-    common.reset(new Common{endpoint, KeyNames("t"), 1, SetCommand(std::nullopt), timeout});
+    common.reset(new Common{endpoint, KeyNames("t"), 1, TtlCommands(), timeout});
     auto opened = RespSession::open(common);
     REQUIRE(opened.has_value());
     session = std::move(*opened);
@@ -445,10 +445,11 @@ TEST_SUITE("resp client") {
     CHECK(dialogue.lease.present == std::vector<bool>{false, false});
     const auto done = dialogue.move(Op::Kind::put);
     CHECK(done[0].outcome == Done::Outcome::stored);
-    CHECK(done[1].outcome == Done::Outcome::failed);
+    CHECK(done[1].outcome == Done::Outcome::skipped);
     CHECK(done[1].error.find("OOM") == 0);
     dialogue.session->finish(dialogue.lease);
     CHECK(dialogue.common->insertions == 1);
+    CHECK(dialogue.common->refused_stores == 1);
     CHECK(dialogue.common->orphan_bytes == 0);
     CHECK(dialogue.server.connections() == 1);
   }
@@ -461,7 +462,7 @@ TEST_SUITE("resp client") {
     dialogue.body.replace(8, 4, "last");
     dialogue.look_up();
     const auto done = dialogue.move(Op::Kind::put);
-    CHECK(done[0].outcome == Done::Outcome::failed);
+    CHECK(done[0].outcome == Done::Outcome::skipped);
     CHECK(done[1].outcome == Done::Outcome::stored);
     CHECK(dialogue.common->insertions == 1);
   }

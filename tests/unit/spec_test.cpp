@@ -129,7 +129,7 @@ TEST_SUITE("backend spec") {
     CHECK(mentions(refused("null?x=1").hint, "'null:'"));
     CHECK(mentions(refused("redis").hint, "redis://"));
     CHECK(mentions(refused("locl:").hint, "'local:'"));
-    CHECK(mentions(refused("rediss://host").hint, "'redis:'"));
+    CHECK(mentions(refused("redisss://host").hint, "'rediss:'"));
     CHECK(mentions(refused("spawn+reddis:").hint, "'spawn+redis:'"));
     CHECK(mentions(refused("redis://host?tll=1h").hint, "'ttl'"));
     CHECK(mentions(refused("spawn+redis:?max_memory=1GiB").hint, "'maxmemory'"));

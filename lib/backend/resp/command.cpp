@@ -27,13 +27,17 @@ void append_command(std::string& out, std::span<const std::string_view> words) {
   for (const std::string_view word : words) append_word(out, word);
 }
 
+std::string expiry_ms(Duration ttl) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(ttl).count();
+  return std::to_string(std::max<std::int64_t>(ms, 1));
+}
+
 SetCommand::SetCommand(std::optional<Duration> ttl) : tail_("\r\n") {
   append_number(start_, '*', ttl ? 5 : 3);
   append_word(start_, "SET");
   if (!ttl) return;
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(*ttl).count();
   append_word(tail_, "PX");
-  append_word(tail_, std::to_string(std::max<std::int64_t>(ms, 1)));
+  append_word(tail_, expiry_ms(*ttl));
 }
 
 void SetCommand::append_head(std::string& out, std::string_view key, std::size_t value_bytes) const {

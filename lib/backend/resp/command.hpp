@@ -12,6 +12,9 @@ namespace kv::resp {
 /// its allocation per command.
 void append_command(std::string& out, std::span<const std::string_view> words);
 
+/// An expiry as commands take it: whole milliseconds, rounded up, at least 1.
+std::string expiry_ms(Duration ttl);
+
 /// SET with or without an expiry; the value stands between append_head() and `tail`, and is sent from where it lies.
 class SetCommand {
  public:

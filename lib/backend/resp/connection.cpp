@@ -27,6 +27,7 @@ constexpr Advice kAdvice[] = {
      "let the user (KVKIT_REDIS_USER) have '~kvkit:* +get +set +exists +touch +unlink +del +info +select', or name "
      "another"},
     {"OOM", "raise the server's maxmemory, or set a maxmemory-policy that evicts"},
+    {"ERR Out of memory", "raise the server's maxmemory, or let it evict (Dragonfly: --cache_mode)"},
     {"LOADING", "wait until the server has loaded its data"},
     {"READONLY", "this is a replica: name its primary"},
     {"MISCONF", "the server cannot save its data: see its log"},
@@ -59,6 +60,10 @@ Error refusal(std::string_view words) {
     if (words.substr(0, advice.code.size()) == advice.code) out.hint = advice.hint;
   }
   return out;
+}
+
+bool says_full(std::string_view words) {
+  return words.substr(0, 3) == "OOM" || words.find("ut of memory") != std::string_view::npos;
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint) {
@@ -261,6 +266,7 @@ Result<bool> Connection::take_reply() {
   }
   in_flight_ -= commands_[replied_].reply.room();
   ++replied_;
+  ++replies_;
   expecting_ = false;
   return true;
 }

@@ -14,6 +14,8 @@ namespace kv::resp {
 
 /// The Error for an error reply of the server: its words made printable, and what to do about them.
 Error refusal(std::string_view words);
+/// Whether an error reply says that the server's memory is full: Redis's OOM, or Dragonfly's words.
+bool says_full(std::string_view words);
 
 /// A connection that has said hello (AUTH, SELECT) and carries batches of commands, full duplex: replies are read
 /// while commands are still being written, so a batch of any size makes progress, and GETs are held back while more
@@ -39,6 +41,8 @@ class Connection {
   const Reply& reply() const { return reader_.reply(); }
   /// Whether the last step failed because nothing came, as opposed to a connection that broke.
   bool timed_out() const { return timed_out_; }
+  /// Whether no reply has ever come.
+  bool unanswered() const { return replies_ == 0; }
 
   /// One control command and its reply, of which kMaxTextBytes are read. An error reply is a Reply, not an Error.
   Result<Reply> ask(std::initializer_list<std::string_view> words, TimePoint deadline);
@@ -87,6 +91,7 @@ class Connection {
   bool expecting_ = false, timed_out_ = false;
   std::size_t sent_ = 0, sent_bytes_ = 0;  // commands sent whole, and what is sent of the next
   std::size_t replied_ = 0;
+  std::uint64_t replies_ = 0;  // in all batches
   std::size_t in_flight_ = 0;  // bytes of values that were asked for and have not come
 };
 

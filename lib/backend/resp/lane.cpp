@@ -16,6 +16,11 @@ constexpr Duration kLongestDelay = std::chrono::seconds(2);
 
 }  // namespace
 
+void Common::refuse_renewal(std::string_view words) {
+  const std::lock_guard lock(mutex);
+  if (renews.exchange(false)) renewal_refusal = printable(words);
+}
+
 void Backoff::failed(TimePoint now) {
   delay_ = std::clamp(2 * delay_, kFirstDelay, kLongestDelay);
   until_ = now + delay_ / 2 + from_seconds(seconds(delay_) / 2 * random_.uniform());

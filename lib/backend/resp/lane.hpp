@@ -9,6 +9,8 @@
 #include "backend/resp/connection.hpp"
 #include "backend/resp/key_log.hpp"
 #include "backend/resp/key_names.hpp"
+#include "backend/resp/lifetimes.hpp"
+#include "backend/resp/ttl.hpp"
 #include "base/random.hpp"
 
 namespace kv::resp {
@@ -18,16 +20,23 @@ struct Common {
   Endpoint endpoint;
   KeyNames names;
   std::uint32_t parts = 1;
-  SetCommand set;
+  TtlCommands ttl;
   Duration timeout = std::chrono::seconds(10);  ///< for a batch, where its deadline is not nearer
   std::size_t chunk_bytes = kDefaultChunkBytes;
   std::uint32_t connections = 1;  ///< of each session
 
   std::atomic<std::uint64_t> insertions = 0, wire_in = 0, wire_out = 0;
-  std::atomic<std::uint64_t> orphan_bytes = 0;  ///< of blocks that had lost a chunk
-  std::atomic<bool> touches = true;             ///< whether the server takes, and makes use of, TOUCH
-  std::mutex mutex = {};                        ///< of `logs`
+  std::atomic<std::uint64_t> orphan_bytes = 0;    ///< of blocks that had lost a chunk
+  std::atomic<std::uint64_t> refused_stores = 0;  ///< values that a full server did not take
+  std::atomic<bool> touches = true;               ///< whether the server takes, and makes use of, TOUCH
+  std::atomic<bool> renews = true;                ///< whether the server takes PEXPIRE; asked in sliding mode only
+  Lifetimes lifetimes = {};
+  std::mutex mutex = {};  ///< of `logs` and `renewal_refusal`
   std::vector<std::shared_ptr<KeyLog>> logs = {};
+  std::string renewal_refusal = {};
+
+  /// The server has refused PEXPIRE with these words: it is not asked again.
+  void refuse_renewal(std::string_view words);
 };
 
 /// When to try again after a failure: 50 ms, doubling to 2 s, each halved at most by chance so that sessions spread.

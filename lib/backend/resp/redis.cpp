@@ -43,7 +43,9 @@ Bytes in_flight_within(const std::optional<Bytes>& max_memory, std::uint64_t con
   return max_memory ? std::min(most, *max_memory / (kShare * connections)) : most;
 }
 
-bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+std::optional<std::uint64_t> since(std::optional<std::uint64_t> before, std::optional<std::uint64_t> now) {
+  return before && now ? std::optional(*now - *before) : std::nullopt;
+}
 
 }  // namespace
 
@@ -64,7 +66,7 @@ Result<void> RedisBackend::start(const Needs& needs) {
   }
   options_.endpoint.spin = spin;
   common_.reset(new Common{options_.endpoint, KeyNames(needs.name_space), std::max(needs.parts, 1U),
-                           SetCommand(options_.ttl), options_.timeout, options_.chunk_bytes, options_.connections});
+                           TtlCommands(options_.ttl), options_.timeout, options_.chunk_bytes, options_.connections});
   return introduce();
 }
 
@@ -78,22 +80,26 @@ Result<void> RedisBackend::introduce() {
   common_->touches = orders_by_use(server_.eviction_policy);
   common_->endpoint.max_in_flight =
       in_flight_within(server_.max_memory, std::uint64_t{sessions_} * common_->connections);
-  evicted_before_ = evicted();
+  removed_before_ = removals();
   return {};
 }
 
 /// Everything that a run needs, on a key of its own, so that a missing permission shows now. A server that is full is
-/// let through: its refusals are counted while the run goes on.
+/// let through: its refusals are counted while the run goes on. One that renews no ttl is warned of by stats().
 Result<void> RedisBackend::try_permissions(Connection& connection, TimePoint deadline) {
   const std::string key = common_->names.text({0, 0}) + ":hello";
   if (auto ok = accepted(connection.ask({"EXISTS", key}, deadline)); !ok) return ok;
   const auto set = connection.ask({"SET", key, "hello", "PX", "10000"}, deadline);
   if (!set) return error(set);
-  if (set->kind == Reply::Kind::error && !starts_with(set->text, "OOM") &&
-      set->text.find("ut of memory") == std::string::npos) {
+  if (set->kind == Reply::Kind::error && !says_full(set->text)) {
     return tl::unexpected<Error>(refusal(set->text));
   }
   if (auto ok = accepted(connection.ask({"GET", key}, deadline)); !ok) return ok;
+  if (common_->ttl.sliding()) {
+    const auto renewed = connection.ask({"PEXPIRE", key, "10000"}, deadline);
+    if (!renewed) return error(renewed);
+    if (renewed->kind == Reply::Kind::error) common_->refuse_renewal(renewed->text);
+  }
   const auto unlinked = connection.ask({"UNLINK", key}, deadline);
   if (!unlinked) return error(unlinked);
   return unlinked->kind != Reply::Kind::error ? Result<void>() : accepted(connection.ask({"DEL", key}, deadline));
@@ -125,12 +131,17 @@ auto RedisBackend::on_control(const Work& work) -> decltype(work(std::declval<Co
   auto result = work(*control_);
   if (result) return result;
   const Code code = result.error().code;
+  std::string hint = result.error().hint;
+  if (code == Code::io && fresh && !control_->timed_out() && control_->unanswered()) {
+    hint = options_.endpoint.tls ? "does it ask for a certificate of ours? name one with cert= and key="
+                                 : "is it a Redis-compatible server? one that speaks TLS there is named with rediss://";
+  }
   if (code == Code::io || code == Code::interrupted) {
     const bool again = code == Code::io && !fresh && !control_->timed_out();
     control_.reset();
     if (again) return on_control(work);
   }
-  return error(code, fmt::format("{}: {}", options_.endpoint.where(), result.error().message), result.error().hint);
+  return error(code, fmt::format("{}: {}", options_.endpoint.where(), result.error().message), hint);
 }
 
 /// INFO of a server of our own; what others evict elsewhere says nothing about this run.
@@ -146,13 +157,35 @@ Result<BackendStats> RedisBackend::stats() {
   out.orphan_bytes = common_->orphan_bytes;
   out.wire_in_bytes = common_->wire_in;
   out.wire_out_bytes = common_->wire_out;
+  if (const std::uint64_t refused = common_->refused_stores; refused > 0) {
+    out.warnings.push_back(fmt::format(
+        "the server is full and refused {} value{}: raise its maxmemory, or set a maxmemory-policy that evicts, "
+        "such as allkeys-lru",
+        refused, refused == 1 ? "" : "s"));
+  }
+  count_lifetimes(out);
   if (const auto info = private_info()) {
     // A server evicts values, of which a block has several: how many blocks that broke is known if it was none.
-    const auto evicted = number_in(*info, "evicted_keys");
-    if (evicted && *evicted == evicted_before_) out.evictions = 0;
+    out.lifetimes.expired_values = since(removed_before_.expired, number_in(*info, "expired_keys"));
+    out.lifetimes.evicted_values = since(removed_before_.evicted, number_in(*info, "evicted_keys"));
+    if (out.lifetimes.evicted_values == 0U) out.evictions = 0;
     if (const auto used = number_in(*info, "used_memory")) out.used = Bytes(*used);
   }
   return out;
+}
+
+void RedisBackend::count_lifetimes(BackendStats& out) const {
+  const Lifetimes::Counts counts = common_->lifetimes.counts();
+  out.lifetimes.lost_lookups = counts.lost;
+  if (options_.ttl.full) out.lifetimes.expired_lookups = counts.expired;
+  if (!common_->ttl.sliding()) return;
+  out.lifetimes.renewals = counts.renewed;
+  const std::lock_guard lock(common_->mutex);
+  if (common_->renews) return;
+  out.warnings.push_back(fmt::format(
+      "ttl_mode=sliding renews nothing: the server refuses PEXPIRE ({}); let the user have +pexpire, or say "
+      "ttl_mode=fixed",
+      common_->renewal_refusal));
 }
 
 Result<void> RedisBackend::clear() {
@@ -169,14 +202,15 @@ Result<void> RedisBackend::clear() {
   const std::lock_guard lock(common_->mutex);
   std::erase_if(common_->logs, [](const auto& log) { return log.use_count() == 1; });  // of sessions that are gone
   for (const auto& log : common_->logs) log->clear();
-  common_->insertions = common_->orphan_bytes = common_->wire_in = common_->wire_out = 0;
-  evicted_before_ = evicted();
+  common_->insertions = common_->orphan_bytes = common_->refused_stores = common_->wire_in = common_->wire_out = 0;
+  common_->lifetimes.clear();
+  removed_before_ = removals();
   return {};
 }
 
-std::uint64_t RedisBackend::evicted() {
+RedisBackend::Removals RedisBackend::removals() {
   const auto info = private_info();
-  return info ? number_in(*info, "evicted_keys").value_or(0) : 0;
+  return info ? Removals{number_in(*info, "expired_keys"), number_in(*info, "evicted_keys")} : Removals{};
 }
 
 Result<void> RedisBackend::remove(Connection& connection, std::span<const Key> keys) {

@@ -15,7 +15,7 @@ struct RedisOptions {
   Endpoint endpoint;   ///< of a server that runs already
   bool spawn = false;  ///< instead, start one of our own as private_server says
   PrivateServerOptions private_server;
-  std::optional<Duration> ttl;
+  TtlRule ttl;
   Duration timeout = std::chrono::seconds(10);
   std::size_t chunk_bytes = kDefaultChunkBytes;  ///< the largest value
   std::uint32_t connections = 1;                 ///< of each session
@@ -33,7 +33,7 @@ class RedisBackend final : public Backend {
   ServerInfo server() const override { return server_; }
   /// Where the server is, once start() has succeeded, and when what is stored there expires.
   const Endpoint& endpoint() const { return options_.endpoint; }
-  const std::optional<Duration>& ttl() const { return options_.ttl; }
+  const std::optional<Duration>& ttl() const { return options_.ttl.full; }
   Result<std::unique_ptr<Session>> open() override;
   Result<BackendStats> stats() override;
   std::string key_text(const Key& key, std::uint32_t part) const override;
@@ -47,7 +47,7 @@ class RedisBackend final : public Backend {
   Result<void> remove(Connection& connection, std::span<const Key> keys);
   Result<void> remove_batch(Connection& connection, std::string_view command, std::span<const Key> keys);
   std::optional<Info> private_info();
-  std::uint64_t evicted();
+  void count_lifetimes(BackendStats& out) const;
   std::size_t names_per_block() const;
   TimePoint deadline() const { return std::chrono::steady_clock::now() + options_.timeout; }
 
@@ -56,7 +56,11 @@ class RedisBackend final : public Backend {
   std::shared_ptr<Common> common_;
   std::unique_ptr<Connection> control_;
   ServerInfo server_;
-  std::uint64_t evicted_before_ = 0;
+  /// Values that our own server has expired and evicted; none: not told.
+  struct Removals {
+    std::optional<std::uint64_t> expired, evicted;
+  } removed_before_;  // the last clear()
+  Removals removals();
   std::size_t max_body_bytes_ = 0;
   std::uint32_t sessions_ = 1;
 };

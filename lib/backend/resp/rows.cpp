@@ -61,6 +61,37 @@ Result<void> read_transfer(const BackendSpec& spec, RedisOptions& options) {
   return {};
 }
 
+/// One of `known`, or an error that suggests the nearest.
+Result<std::string> one_of(const BackendSpec& spec, const std::string& key, std::span<const std::string> known) {
+  std::string value = spec.options.text(key);
+  if (std::find(known.begin(), known.end(), value) != known.end()) return value;
+  std::string hint = fmt::format("known: {}", fmt::join(known, ", "));
+  if (const auto close = nearest(value, known)) hint = fmt::format("did you mean '{}'? {}", *close, hint);
+  return error(Code::bad_input, fmt::format("backend {}: {} cannot be '{}'", spec.scheme, key, resp::printable(value)),
+               hint);
+}
+
+/// When values expire: the options that all rows share.
+Result<void> read_ttl(const BackendSpec& spec, RedisOptions& options) {
+  static const std::array<std::string, 3> modes{"fixed", "sliding", "depth"};  // in the order of TtlMode
+  const auto mode = one_of(spec, "ttl_mode", modes);
+  if (!mode) return error(mode);
+  resp::TtlRule& rule = options.ttl;
+  rule.mode = static_cast<resp::TtlMode>(std::find(modes.begin(), modes.end(), *mode) - modes.begin());
+  if (spec.options.has("ttl")) rule.full = spec.options.duration("ttl");
+  if (!rule.full && rule.mode != resp::TtlMode::fixed) {
+    return error(Code::bad_input, fmt::format("backend {}: ttl_mode={} needs a ttl", spec.scheme, *mode),
+                 "give one, as in ttl=1h; without it nothing expires");
+  }
+  rule.halving_blocks = spec.options.count("ttl_halving");
+  if (rule.halving_blocks == 0) {
+    return error(Code::bad_input, fmt::format("backend {}: ttl_halving cannot be 0", spec.scheme),
+                 "give the number of blocks after which the ttl is halved, 1 or more");
+  }
+  rule.least = spec.options.duration("ttl_least");
+  return {};
+}
+
 Result<RedisOptions> client_options(const BackendSpec& spec) {
   auto secret = password();
   if (!secret) return error(secret);
@@ -73,8 +104,8 @@ Result<RedisOptions> client_options(const BackendSpec& spec) {
   options.endpoint.database = spec.options.count("db");
   options.endpoint.connect_timeout = spec.options.duration("connect_timeout");
   options.timeout = spec.options.duration("timeout");
-  options.ttl = spec.options.duration("ttl");
   if (spec.options.has("send_buffer")) options.endpoint.send_buffer = spec.options.bytes("send_buffer");
+  if (auto ok = read_ttl(spec, options); !ok) return error(ok);
   if (auto ok = read_transfer(spec, options); !ok) return error(ok);
   return options;
 }
@@ -105,16 +136,6 @@ Result<std::unique_ptr<Backend>> make_tls_client(const BackendSpec& spec) {
   return std::make_unique<RedisBackend>(std::move(*options));
 }
 
-/// One of `known`, or an error that suggests the nearest.
-Result<std::string> one_of(const BackendSpec& spec, const std::string& key, std::span<const std::string> known) {
-  std::string value = spec.options.text(key);
-  if (std::find(known.begin(), known.end(), value) != known.end()) return value;
-  std::string hint = fmt::format("known: {}", fmt::join(known, ", "));
-  if (const auto close = nearest(value, known)) hint = fmt::format("did you mean '{}'? {}", *close, hint);
-  return error(Code::bad_input, fmt::format("backend {}: {} cannot be '{}'", spec.scheme, key, resp::printable(value)),
-               hint);
-}
-
 Result<std::unique_ptr<Backend>> make_private(const BackendSpec& spec) {
   static const std::array<std::string, 8> policies{"allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction",
                                                    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"};
@@ -139,7 +160,7 @@ Result<std::unique_ptr<Backend>> make_private(const BackendSpec& spec) {
 
   options.timeout = spec.options.duration("timeout");
   if (auto ok = read_transfer(spec, options); !ok) return error(ok);
-  if (spec.options.has("ttl")) options.ttl = spec.options.duration("ttl");
+  if (auto ok = read_ttl(spec, options); !ok) return error(ok);
   return std::make_unique<RedisBackend>(std::move(options));
 }
 
@@ -149,8 +170,19 @@ const OptionRow kChunk{"chunk", OptionKind::bytes, "1020KiB",
                        "cut what is stored into values of at most so many bytes"};
 const OptionRow kConnections{"connections", OptionKind::count, "1", "sockets of each worker, which share its values"};
 
+const OptionRow kTtlMode{
+    "ttl_mode", OptionKind::text, "fixed",
+    "fixed: count ttl from the store; sliding: from the last use; depth: less, deeper in a prefix"};
+const OptionRow kTtlHalving{"ttl_halving", OptionKind::count, "64",
+                            "with ttl_mode=depth: halve the ttl every so many blocks of depth"};
+const OptionRow kTtlLeast{"ttl_least", OptionKind::duration, "1m",
+                          "with ttl_mode=depth: but not below this, or ttl if that is less"};
+
 const std::vector<OptionRow> kClientOptions{
     {"ttl", OptionKind::duration, "1h", "expire a value this long after it was stored"},
+    kTtlMode,
+    kTtlHalving,
+    kTtlLeast,
     {"db", OptionKind::count, "0", "number of the database"},
     {"connect_timeout", OptionKind::duration, "2s", "give up on a connection after this long"},
     {"send_buffer", OptionKind::bytes, "", "of the socket; the kernel's own over TCP, 1MiB over a unix socket"},
@@ -210,6 +242,9 @@ const BackendRow kSpawnRedisRow{
             {"transport", OptionKind::text, "unix", "unix or tcp (loopback)"},
             {"binary", OptionKind::text, "", "redis-server to start; else KVKIT_REDIS_SERVER, else from PATH"},
             {"ttl", OptionKind::duration, "", "expire a value this long after it was stored; never if not given"},
+            kTtlMode,
+            kTtlHalving,
+            kTtlLeast,
             kTimeout,
             kChunk,
             kConnections,

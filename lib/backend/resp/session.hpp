@@ -40,6 +40,7 @@ class RespSession final : public Session {
     std::uint32_t parts_stored = 0;
     bool begun = false;          ///< a put has begun its manifest
     std::size_t lost_bytes = 0;  ///< of chunks that were found gone
+    TimePoint manifest_sent = {};
   };
   struct Moving {
     Op::Kind kind;
@@ -52,6 +53,12 @@ class RespSession final : public Session {
     std::uint32_t op;
     bool manifest;
     std::size_t bytes;
+  };
+  /// A command of finish() that waits for its reply.
+  struct Ending {
+    enum class Kind { removal, touch, renewal } kind;
+    std::size_t block;
+    bool manifest = false;
   };
   struct Channel {
     Lane lane;
@@ -80,7 +87,11 @@ class RespSession final : public Session {
   bool wait(TimePoint until);
   template <class Visit>
   void each_name(const Key& key, std::size_t block, Visit&& visit);
-  void add_for_all(Connection& to, std::string_view command, const Key& key, std::size_t block);
+  void add_for_all(Ending::Kind kind, const Key& key, std::size_t block);
+  void add_renewal(const Key& key, std::size_t block);
+  void remove_broken(const Lease& lease);
+  void mark_used(const Lease& lease);
+  void take_ending(const Lease& lease, const Ending& ending, TimePoint sent);
   void count_orphan(std::size_t block);
 
   std::shared_ptr<Common> common_;
@@ -90,7 +101,8 @@ class RespSession final : public Session {
   std::vector<std::byte> manifests_;
   std::vector<Key> keys_;  // of the blocks
   std::vector<Moving> batch_;
-  std::vector<Done> ended_;        // and not handed out yet
+  std::vector<Done> ended_;  // and not handed out yet
+  std::vector<Ending> endings_;
   std::size_t under_way_ = 0;      // ops of batch_ that have not ended
   std::vector<std::size_t> cuts_;  // scratch, as are the names and words of one command
   std::vector<KeyNames::Buffer> names_;
