@@ -13,6 +13,9 @@ redis_start() {
   return 1
 }
 
+# free_port: the number of a port on loopback that nobody listens at.
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
 # signalled SOCKET "SIGNAL..." COMMAND...: runs the command and, once the Redis at SOCKET (a pattern) holds ten keys,
 # sends it the signals, 0.2 s apart; STALL stops the server instead. The exit code is the command's.
 signalled() {

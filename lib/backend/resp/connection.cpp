@@ -76,8 +76,9 @@ Result<std::unique_ptr<Connection>> Connection::open(std::unique_ptr<net::Transp
                                                      const Endpoint& endpoint) {
   std::unique_ptr<Connection> connection(new Connection(std::move(transport), endpoint));
   if (auto ok = connection->hello(endpoint); !ok) {
-    return error(ok.error().code == Code::io ? Code::unavailable : ok.error().code,
-                 fmt::format("{}: {}", endpoint.where(), ok.error().message), ok.error().hint);
+    const Error why = connection->advise(ok.error(), endpoint);
+    return error(why.code == Code::io ? Code::unavailable : why.code,
+                 fmt::format("{}: {}", endpoint.where(), why.message), why.hint);
   }
   return connection;
 }
@@ -95,6 +96,13 @@ Result<void> Connection::hello(const Endpoint& endpoint) {
     if (reply->kind == Reply::Kind::error) return tl::unexpected<Error>(refusal(reply->text));
   }
   return {};
+}
+
+Error Connection::advise(Error why, const Endpoint& endpoint) const {
+  if (why.code != Code::io || timed_out_ || replies_ > 0) return why;
+  why.hint = endpoint.tls ? "does it ask for a certificate of ours? name one with cert= and key="
+                          : "is it a Redis-compatible server? one that speaks TLS there is named with rediss://";
+  return why;
 }
 
 /// RESP3 and AUTH in one round trip. False: the server knows no RESP3, or no HELLO for this user, and is to be spoken

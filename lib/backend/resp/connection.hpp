@@ -41,8 +41,9 @@ class Connection {
   const Reply& reply() const { return reader_.reply(); }
   /// Whether the last step failed because nothing came, as opposed to a connection that broke.
   bool timed_out() const { return timed_out_; }
-  /// Whether no reply has ever come.
-  bool unanswered() const { return replies_ == 0; }
+  /// `why`, with a hint where the other end left before it had ever answered: perhaps it is meant to be spoken to
+  /// differently.
+  Error advise(Error why, const Endpoint& endpoint) const;
 
   /// One control command and its reply, of which kMaxTextBytes are read. An error reply is a Reply, not an Error.
   Result<Reply> ask(std::initializer_list<std::string_view> words, TimePoint deadline);

@@ -130,18 +130,14 @@ auto RedisBackend::on_control(const Work& work) -> decltype(work(std::declval<Co
   }
   auto result = work(*control_);
   if (result) return result;
-  const Code code = result.error().code;
-  std::string hint = result.error().hint;
-  if (code == Code::io && fresh && !control_->timed_out() && control_->unanswered()) {
-    hint = options_.endpoint.tls ? "does it ask for a certificate of ours? name one with cert= and key="
-                                 : "is it a Redis-compatible server? one that speaks TLS there is named with rediss://";
-  }
+  const Error why = control_->advise(result.error(), options_.endpoint);
+  const Code code = why.code;
   if (code == Code::io || code == Code::interrupted) {
     const bool again = code == Code::io && !fresh && !control_->timed_out();
     control_.reset();
     if (again) return on_control(work);
   }
-  return error(code, fmt::format("{}: {}", options_.endpoint.where(), result.error().message), hint);
+  return error(code, fmt::format("{}: {}", options_.endpoint.where(), why.message), why.hint);
 }
 
 /// INFO of a server of our own; what others evict elsewhere says nothing about this run.
