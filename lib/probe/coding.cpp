@@ -5,10 +5,8 @@
 namespace kv::probe {
 namespace {
 
-constexpr std::uint64_t kChannels = 128;  // of a head; small, so that small sizes have a whole token
-
 PayloadShape shape_for(std::size_t size, Dtype dtype) {
-  PayloadShape shape{.dtype = dtype, .layers = 1, .planes = 2, .tokens = 1, .channels = kChannels};
+  PayloadShape shape{.dtype = dtype, .layers = 1, .planes = 2, .tokens = 1, .channels = kPayloadChannels};
   shape.tokens = std::max<std::uint64_t>(size / shape.bytes().count(), 1);
   return shape;
 }

@@ -9,7 +9,11 @@
 
 namespace kv::probe {
 
-/// Makes the payload that is encoded: like KV, for the ratio of a compressor on noise or zeros says nothing.
+/// Channels of a token's K, and of its V, in the payloads of a probe: of one head, so that small sizes have a whole
+/// token.
+inline constexpr std::uint64_t kPayloadChannels = 128;
+
+/// Makes the payload that is encoded. The ratio of a compressor on anything but KV, or what is like it, says nothing.
 using FillPayload = std::function<void(const PayloadShape& shape, std::span<std::byte> payload)>;
 
 /// A codec with the payload that it encodes, and the value that comes out: for the raw codec any bytes, as they are.

@@ -164,7 +164,8 @@ Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
   needs.parts = static_cast<std::uint32_t>(plan.geometry->parts().size());
   needs.unique_blocks = plan.workload->unique_blocks();
   needs.sessions = plan.workers;
-  needs.replay_bytes = kProgramMemory.count() + plan.workers * Pipeline::memory_bytes(plan, codec);
+  needs.replay_bytes =
+      kProgramMemory.count() + plan.payload.held().count() + plan.workers * Pipeline::memory_bytes(plan, codec);
   for (const KvPart& part : plan.geometry->parts()) {
     // A full block weighs most: a window ends at the block's end, so it is whole from the first block on at the latest.
     const std::size_t bound = codec.bound(part.shape(plan.workload->block_size(), plan.workload->block_size()));
@@ -201,8 +202,12 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   std::vector<PayloadShape> shapes;
   for (const KvPart& part : plan.geometry->parts()) shapes.push_back(part.per_token);
   const Blocks engine = backend.capabilities().device_memory ? Blocks(0) : plan.engine_cache;
-  Run run{
-      backend, plan, control, PayloadSource(shapes), engine_hits(*plan.workload, engine), plan.geometry->fingerprint()};
+  Run run{backend,
+          plan,
+          control,
+          PayloadSource(shapes, plan.payload),
+          engine_hits(*plan.workload, engine),
+          plan.geometry->fingerprint()};
 
   RunResult result;
   result.codec = plan.codec.text;

@@ -7,6 +7,7 @@
 #include "model/kv_geometry.hpp"
 #include "prefill/prefill.hpp"
 #include "replay/overlap.hpp"
+#include "replay/payload_content.hpp"
 #include "replay/result.hpp"
 #include "workload/workload.hpp"
 
@@ -20,6 +21,7 @@ struct ReplayPlan {
   Gpu gpu;                 ///< whose links upload and download are modelled on
   std::uint32_t gpus = 1;  ///< of the engine, all ranks of all stages: each has a link
   CodecSpec codec;
+  PayloadContent payload;
   Blocks engine_cache;        ///< 0: off
   std::uint32_t workers = 1;  ///< closed loop: each serves one request after the other
   std::uint64_t warmup = 0;   ///< leading requests that are served but not measured; their errors count

@@ -20,6 +20,7 @@ inline constexpr const char* kReportSchema = "kvkit.report/1";
 struct ReportContext {
   std::vector<std::string> command_line;  ///< secrets removed
   Json config;                            ///< an object: every option with its effective value
+  std::string payload = "kv";             ///< what payloads were made of
   WorkloadSummary workload;
   std::string workload_path;
   Json workload_extra;  ///< an object, merged into .workload: selection, sampling error, bad lines

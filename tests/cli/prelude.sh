@@ -76,6 +76,31 @@ sys.exit(1 if errors else 0)
 PY
 }
 
+# elements FILE FORMAT COUNT [VALUE...]: raw elements, FORMAT as Python's struct has it: numbers around 0, then the values.
+# safetensors FILE NAME:DTYPE:FORMAT:COUNT...: the same as tensors.
+elements() { tensor_file raw "$@"; }
+safetensors() { tensor_file tensors "$@"; }
+tensor_file() {
+  python3 - "$@" <<'PY'
+import json, struct, sys
+kind, path, *rest = sys.argv[1:]
+def elements(format, count, *more):
+    values = [i * i % 97 - 40 if format == "q" else (i * i % 977 - 400) / 100 for i in range(int(count))]
+    return struct.pack(f"<{len(values) + len(more)}{format}", *values, *map(float, more))
+if kind == "raw":
+    data = elements(*rest)
+else:
+    header, body = {}, b""
+    for name, dtype, format, count in (spec.split(":") for spec in rest):
+        tensor = elements(format, count)
+        header[name] = {"dtype": dtype, "shape": [int(count)], "data_offsets": [len(body), len(body) + len(tensor)]}
+        body += tensor
+    text = json.dumps(header).encode()
+    data = struct.pack("<Q", len(text)) + text + body
+open(path, "wb").write(data)
+PY
+}
+
 # peak_memory FILE COMMAND...: runs it, and writes its peak resident bytes, and those that the machine has, to FILE.
 peak_memory() {
   python3 - "$@" <<'PY'

@@ -47,13 +47,17 @@ int probe(const CLI::App& command, const ProbeOptions& options, const std::vecto
     if (path.empty()) continue;
     if (const auto writable = check_output(path); !writable) return fail(writable.error());
   }
-  const auto plan = plan_of(options);
+  const auto payload = payload_of(options);
+  if (!payload) return fail(payload.error());
+  const auto plan = plan_of(options, *payload);
   if (!plan) return fail(plan.error());
 
   kv::ReportContext context;
   context.started_at = std::chrono::system_clock::now();
   context.config = options_in_effect(command);
   context.command_line = command_line;
+  context.payload = payload->name;
+  context.warnings = warnings_of(*plan, *payload);
   context.machine = kv::describe_machine();
   context.limits = kv::measure_limits(kLimitsBudget);
   kv::probe::Control control;

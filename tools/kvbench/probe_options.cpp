@@ -69,8 +69,16 @@ Result<Operation> operation_of(const std::string& text) {
 }
 
 /// What a payload of the probe is: a stranger's block, made from its key as those of a replay are.
-void fill_payload(const kv::PayloadShape& shape, std::span<std::byte> payload) {
-  kv::PayloadSource({&shape, 1}).fill({0, 1}, 0, shape, payload);
+kv::probe::FillPayload fill_with(const kv::PayloadContent& content) {
+  return [content](const kv::PayloadShape& shape, std::span<std::byte> payload) {
+    kv::PayloadSource({&shape, 1}, content).fill({0, 1}, 0, shape, payload);
+  };
+}
+
+Result<kv::Dtype> dtype_of(const ProbeOptions& o) {
+  const auto dtype = kv::dtype_from_name(o.kv_dtype);
+  if (!dtype) return error(Code::bad_input, fmt::format("--kv-dtype: {} is none", kv::quote(o.kv_dtype)));
+  return *dtype;
 }
 
 template <class T>
@@ -99,6 +107,11 @@ void add_probe_options(CLI::App& command, ProbeOptions& o) {
   list("--codecs", o.codecs, "Codecs, encoding and decoding in the time measured (see: kvbench list codecs)");
   list("--ops", o.ops, "Some of get, set, exists");
   command.add_option("--kv-dtype", o.kv_dtype, "Element type of what codecs encode")->capture_default_str();
+  command
+      .add_option("--payload", o.payload,
+                  "What payloads are made of: kv (like KV), zeros, noise, or a safetensors file or one of raw elements")
+      ->capture_default_str()
+      ->type_name("kv|zeros|noise|FILE");
   command.add_option("--time-budget", o.time_budget, "For the whole sweep")->capture_default_str();
   command.add_option("--min-time", o.min_time, "At least so long on the server for each point")->capture_default_str();
   command.add_option("--repetitions", o.repetitions, "Of each point; medians count")
@@ -115,7 +128,25 @@ void add_probe_options(CLI::App& command, ProbeOptions& o) {
       "Passwords come from KVKIT_REDIS_PASSWORD, the peer's token from KVKIT_PEER_TOKEN.");
 }
 
-Result<kv::probe::Plan> plan_of(const ProbeOptions& o) {
+Result<kv::PayloadContent> payload_of(const ProbeOptions& o) {
+  const auto dtype = dtype_of(o);
+  if (!dtype) return error(dtype);
+  const kv::PayloadShape shape{
+      .dtype = *dtype, .layers = 1, .planes = 2, .tokens = 1, .channels = kv::probe::kPayloadChannels};
+  return of_option("--payload", kv::parse_payload(o.payload, *dtype, {&shape, 1}));
+}
+
+std::vector<std::string> warnings_of(const kv::probe::Plan& plan, const kv::PayloadContent& payload) {
+  std::vector<std::string> warnings = payload.notes;
+  const bool raw = std::all_of(plan.codecs.begin(), plan.codecs.end(), [&plan](const kv::CodecSpec& spec) {
+    const auto codec = spec.make();
+    return codec && (*codec)->identity({.dtype = plan.dtype, .planes = 2});
+  });
+  if (!raw && !payload.ratio_warning().empty()) warnings.push_back(payload.ratio_warning());
+  return warnings;
+}
+
+Result<kv::probe::Plan> plan_of(const ProbeOptions& o, const kv::PayloadContent& payload) {
   Result<kv::probe::Plan> out;
   kv::probe::Plan& plan = *out;
   const auto codec = [](const std::string& text) { return kv::parse_codec(text); };
@@ -129,8 +160,8 @@ Result<kv::probe::Plan> plan_of(const ProbeOptions& o) {
                   take(of_option("--time-budget", kv::parse_duration(o.time_budget)), budget, out) &&
                   take(of_option("--min-time", kv::parse_duration(o.min_time)), least, out);
   if (!ok) return out;
-  const auto dtype = kv::dtype_from_name(o.kv_dtype);
-  if (!dtype) return error(Code::bad_input, fmt::format("--kv-dtype: {} is none", kv::quote(o.kv_dtype)));
+  const auto dtype = dtype_of(o);
+  if (!dtype) return error(dtype);
   if (!o.peer.empty()) {
     auto peer = of_option("--peer", kv::net::parse_host_port(o.peer));
     if (!peer) return error(peer);
@@ -139,7 +170,7 @@ Result<kv::probe::Plan> plan_of(const ProbeOptions& o) {
   if (const char* token = std::getenv("KVKIT_PEER_TOKEN")) plan.peer_token = token;
   if (plan.backend.options.has("chunk")) plan.chunk_bytes = plan.backend.options.bytes("chunk").count();
   plan.dtype = *dtype;
-  plan.fill = fill_payload;
+  plan.fill = fill_with(payload);
   plan.budget = budget;
   plan.least_per_point = least;
   plan.repetitions = o.repetitions;

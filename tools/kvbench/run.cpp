@@ -146,6 +146,7 @@ kv::ReportContext context_of(const CLI::App& command, const RunOptions& options,
   context.config["resolved"] = resolved(setup);
   context.workload = kv::summarize(setup.workload);
   context.workload_path = options.workload;
+  context.payload = setup.payload.name;
   context.workload_extra = workload_notes(setup);
   context.warnings = setup.warnings;
   if (setup.sample_error) context.warnings.push_back(sample_note(*setup.sample_error));

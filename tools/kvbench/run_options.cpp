@@ -69,6 +69,12 @@ void add_model_options(CLI::App& command, RunOptions& o) {
       ->transform(count())
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
       ->group(group);
+  command
+      .add_option("--payload", o.payload,
+                  "What payloads are made of: kv (like KV), zeros, noise, or a safetensors file or one of raw elements")
+      ->type_name("kv|zeros|noise|FILE")
+      ->capture_default_str()
+      ->group(group);
   command.add_option("--adapter", o.adapter, "LoRA adapter; becomes part of every key")->group(group);
   command.add_option("--tenant-salt", o.tenant_salt, "Isolates tenants; becomes part of every key")
       ->envname("KVKIT_TENANT_SALT")

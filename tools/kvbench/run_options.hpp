@@ -11,7 +11,8 @@ struct RunOptions {
   std::string workload;
   std::vector<std::string> backends, codecs{"raw"};
 
-  std::string model = "llama-3.1-8b", kv_dtype = "bf16", replication = "dedup", layout = "block", adapter, tenant_salt;
+  std::string model = "llama-3.1-8b", kv_dtype = "bf16", replication = "dedup", layout = "block", payload = "kv",
+              adapter, tenant_salt;
   std::optional<std::uint32_t> tp;
   std::uint32_t pp = 1;
   std::optional<std::uint64_t> bytes_per_token;

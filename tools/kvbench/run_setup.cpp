@@ -104,6 +104,18 @@ bool all_in_place(const RunSetup& setup, kv::Dtype dtype) {
   });
 }
 
+Result<void> choose_payload(const RunOptions& o, kv::Dtype dtype, RunSetup& setup) {
+  std::vector<kv::PayloadShape> shapes;
+  for (const kv::KvPart& part : setup.geometry->parts()) shapes.push_back(part.per_token);
+  auto payload = kv::parse_payload(o.payload, dtype, shapes);
+  if (!payload) return in_option("--payload", payload.error());
+  setup.payload = std::move(*payload);
+  setup.warnings.insert(setup.warnings.end(), setup.payload.notes.begin(), setup.payload.notes.end());
+  const std::string warning = setup.payload.ratio_warning();
+  if (!warning.empty() && !all_in_place(setup, dtype)) setup.warnings.push_back(warning);
+  return {};
+}
+
 Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   const auto dtype = kv::dtype_from_name(o.kv_dtype);
   if (!dtype) {
@@ -137,6 +149,7 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   auto geometry = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
   if (!geometry) return kv::error(geometry);
   setup.geometry = std::move(*geometry);
+  if (auto ok = choose_payload(o, *dtype, setup); !ok) return ok;
 
   Bytes engine;
   if (o.engine_cache == "auto") {
@@ -202,6 +215,7 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.gpu = setup.gpu;
   plan.gpus = setup.gpus();
   plan.codec = codec;
+  plan.payload = setup.payload;
   plan.engine_cache = setup.engine_cache;
   plan.workers = setup.workers;
   plan.window = setup.window;

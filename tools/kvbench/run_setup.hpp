@@ -28,6 +28,7 @@ struct RunSetup {
   kv::Blocks engine_cache;
   std::vector<Target> targets;
   std::vector<kv::CodecSpec> codecs;
+  kv::PayloadContent payload;
   std::uint32_t workers = 1;
   std::vector<std::string> warnings;
 
