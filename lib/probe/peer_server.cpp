@@ -19,9 +19,13 @@ namespace {
 constexpr std::size_t kPiece = 1 << 20;
 constexpr int kLookMs = 100;
 
-/// What everybody is sent: never written after it was made.
+constexpr std::size_t kPatternPieces = 64;
+
+/// What everybody is sent: never written after it was made. As much as the values of a ring, one piece after the other:
+/// a server reads what it sends out of memory, and what is sent out of the cache again and again is no limit to that
+/// (over TCP here 9 GB/s instead of 7).
 const std::vector<std::byte>& pattern() {
-  static const std::vector<std::byte> kPattern(kPiece, std::byte{0x6b});
+  static const std::vector<std::byte> kPattern(kPatternPieces * kPiece, std::byte{0x6b});
   return kPattern;
 }
 
@@ -44,18 +48,20 @@ bool send_all(int fd, const std::byte* from, std::size_t bytes) {
   return true;
 }
 
-bool send_pattern(int fd, std::uint64_t bytes) {
+/// From the place where the connection's last message ended.
+bool send_pattern(int fd, std::uint64_t bytes, std::size_t& at) {
   while (bytes > 0) {
-    const std::size_t piece = std::min<std::uint64_t>(bytes, kPiece);
-    if (!send_all(fd, pattern().data(), piece)) return false;
+    const std::size_t piece = std::min({bytes, std::uint64_t{kPiece}, std::uint64_t{pattern().size() - at}});
+    if (!send_all(fd, pattern().data() + at, piece)) return false;
     bytes -= piece;
+    at = (at + piece) % pattern().size();
   }
   return true;
 }
 
 }  // namespace
 
-PeerServer::PeerServer(PeerOptions options) : options_(std::move(options)) { pattern(); }
+PeerServer::PeerServer(PeerOptions options) : options_(std::move(options)) {}
 
 PeerServer::~PeerServer() {
   for (Connection& connection : connections_) shutdown(connection.socket.fd(), SHUT_RDWR);
@@ -67,6 +73,7 @@ Result<void> PeerServer::serve(net::Descriptor connection) {
   if (connections_.size() >= options_.max_connections) {
     return error(Code::unavailable, fmt::format("{} connections are served already", connections_.size()));
   }
+  pattern();  // made here, off the clock
   limit_waits(connection.fd(), options_.idle_limit);
   Connection& mine = connections_.emplace_back();
   mine.socket = std::move(connection);
@@ -88,6 +95,7 @@ void PeerServer::converse(Connection& connection) const {
   const int fd = connection.socket.fd();
   std::vector<std::byte> buffer(kPiece);
   PeerStream stream(options_.token);
+  std::size_t at = 0;
   while (true) {
     const ssize_t n = recv(fd, buffer.data(), buffer.size(), 0);
     if (n < 0 && errno == EINTR) continue;
@@ -102,7 +110,7 @@ void PeerServer::converse(Connection& connection) const {
       if (!send_all(fd, welcome().data(), welcome().size())) return;
       *owed -= kWelcomeBytes;
     }
-    if (!send_pattern(fd, *owed)) return;
+    if (!send_pattern(fd, *owed, at)) return;
   }
 }
 

@@ -16,7 +16,7 @@ struct PeerOptions {
 };
 
 /// The far end of a raw-limit measurement: serves connections, a thread each, that do nothing but move bytes between
-/// the socket and one fixed buffer (1 MiB a connection, and one for all to send from), whatever sizes are asked for.
+/// the socket and fixed buffers (1 MiB a connection, and 64 MiB for all to send from), whatever sizes are asked for.
 /// Destroying it ends all of them.
 class PeerServer {
  public:

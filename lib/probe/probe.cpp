@@ -152,7 +152,7 @@ class Prober {
   }
 
   Result<void> open_server(const Load& load, std::uint32_t connections, Coding* coding, Lanes& lanes) {
-    auto connection = server_.connect();
+    auto connection = server_.connect(connections);
     if (!connection) return error(connection);
     const auto index = static_cast<std::uint32_t>(lanes.size());
     lanes.push_back(std::make_unique<RespLane>(std::move(*connection), load, ring_, index * ring_.values / connections,

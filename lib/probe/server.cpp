@@ -81,8 +81,10 @@ Server::~Server() {
   if (!info().spawned) remove_all();
 }
 
-Result<std::unique_ptr<resp::Connection>> Server::connect() const {
-  return resp::Connection::open(backend_->endpoint());
+Result<std::unique_ptr<resp::Connection>> Server::connect(std::uint32_t of) const {
+  resp::Endpoint endpoint = backend_->endpoint();
+  endpoint.max_in_flight = endpoint.max_in_flight / of;
+  return resp::Connection::open(endpoint);
 }
 
 Result<void> Server::ping() {

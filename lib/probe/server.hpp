@@ -30,7 +30,8 @@ class Server {
   Duration spin() const { return backend_->endpoint().spin; }
   Duration patience() const { return patience_; }
   const resp::SetCommand& set_command() const { return set_; }
-  Result<std::unique_ptr<resp::Connection>> connect() const;
+  /// One of so many connections that are used at once.
+  Result<std::unique_ptr<resp::Connection>> connect(std::uint32_t of = 1) const;
 
   /// Stores `value` under every key of a new ring of at most `most_values`, and removes the last ring. The ring takes
   /// at most a quarter of the memory that the server has left, and 64 MiB; Code::unavailable if not even one value

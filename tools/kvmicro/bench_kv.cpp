@@ -148,7 +148,7 @@ void run(benchmark::State& state, const Load& load, kv::Result<void> (Cache::*wo
   auto cache = Cache::open(load);
   if (!cache) return state.SkipWithError(cache.error().message.c_str());
   if (const auto ok = (*cache)->store(); !ok) return state.SkipWithError(ok.error().message.c_str());
-  const kvmicro::WireRate rate(load.wire);
+  const kvmicro::WireRate rate({load.wire, work == &Cache::store, load.payload_bytes(), 1, load.blocks});
   for (auto _ : state) {
     if (const auto ok = (cache->get()->*work)(); !ok) return state.SkipWithError(ok.error().message.c_str());
   }

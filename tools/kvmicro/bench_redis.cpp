@@ -16,7 +16,7 @@ void move(benchmark::State& state, Wire wire, bool set) {
   auto fleet = kvmicro::Fleet::open(wire, connections, bytes);
   if (!fleet) return state.SkipWithError(fleet.error().message.c_str());
   const std::size_t batches = bytes >= kLarge ? 1 : 32 / depth;
-  const kvmicro::WireRate rate(wire);
+  const kvmicro::WireRate rate({wire, set, bytes, connections, depth});
   for (auto _ : state) {
     const auto moved = set ? fleet->set(batches, depth) : fleet->get(batches, depth);
     if (!moved) return state.SkipWithError(moved.error().message.c_str());
@@ -73,7 +73,7 @@ void hiredis(benchmark::State& state, Wire wire, bool set) {
     return ask(*context, REDIS_REPLY_STATUS, "SET kvmicro:plain %b", value.data(), value.size());
   };
   if (!context || !store()) return state.SkipWithError("no server");
-  const kvmicro::WireRate rate(wire);
+  const kvmicro::WireRate rate({wire, set, value.size()});
   for (auto _ : state) {
     const bool moved = set ? store() : ask(*context, REDIS_REPLY_STRING, "GET kvmicro:plain");
     if (!moved) return state.SkipWithError("the server refused");

@@ -70,7 +70,10 @@ class Ours:
     def rate(self, name):
         out = subprocess.run([*self.command, f"--benchmark_filter=^{name}$"], capture_output=True, text=True, check=True,
                              timeout=120, env=self.environment).stdout
-        return json.loads(out)["benchmarks"][0]["bytes_per_second"]
+        row = json.loads(out)["benchmarks"][0]
+        if row.get("error_occurred"):
+            sys.exit(f"peers.py: {name}: {row['error_message']}")
+        return row["bytes_per_second"]
 
 
 def beside_redis_benchmark(ours, wire, address, turns):

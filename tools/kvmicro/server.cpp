@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
 #include "backend/registry.hpp"
 #include "backend/resp/private_server.hpp"
 #include "metrics/machine.hpp"
+#include "net/socket.hpp"
 #include "net/wait.hpp"
+#include "probe/drive.hpp"
+#include "probe/peer_lane.hpp"
+#include "probe/peer_server.hpp"
 
 namespace kvmicro {
 
@@ -23,6 +28,8 @@ namespace {
 constexpr kv::Duration kPatience = std::chrono::seconds(20);
 /// What the redis backend does where client and server have a core each.
 constexpr kv::Duration kSpin = std::chrono::microseconds(100);
+
+kv::Duration spin() { return kv::describe_machine().cores >= 2 ? kSpin : kv::Duration(0); }
 
 kv::TimePoint deadline() { return std::chrono::time_point_cast<kv::Duration>(Steady::now()) + kPatience; }
 
@@ -40,9 +47,32 @@ kv::Result<Endpoint> endpoint_of(const kv::Result<std::unique_ptr<PrivateServer>
   return (*server)->endpoint();
 }
 
-const kv::Limits& limits() {
-  static const kv::Limits measured = kv::measure_limits(std::chrono::seconds(2));
-  return measured;
+/// Bytes per second that bare sockets carry of this traffic; 0: not known.
+double bare_bytes_per_s(const Traffic& traffic) {
+  constexpr kv::Duration kStretch = std::chrono::milliseconds(60);
+  static kv::probe::PeerServer peers({});
+  static const Memory rooms(std::size_t{64} << 20);
+  const auto operation = traffic.set ? kv::probe::Operation::set : kv::probe::Operation::get;
+  kv::probe::Load load{operation, kv::probe::Cut::of(traffic.bytes, kMiBClass), rooms.bytes().first(traffic.bytes), {}};
+  const std::size_t slots = rooms.bytes().size() / traffic.bytes;
+  std::vector<std::unique_ptr<kv::probe::Lane>> lanes;
+  for (std::size_t i = 0; i < traffic.connections; ++i) {
+    load.rooms.clear();
+    for (std::size_t d = 0; d < traffic.depth; ++d) {
+      const std::size_t slot = (i * traffic.depth + d) % slots;
+      load.rooms.push_back(rooms.bytes().subspan(slot * traffic.bytes, traffic.bytes));
+    }
+    auto ends = traffic.wire == Wire::tcp ? kv::net::tcp_ends() : kv::net::unix_ends();
+    if (!ends || !peers.serve(std::move(ends->far))) return 0;
+    auto lane = kv::probe::PeerLane::open(std::move(ends->near), "", load, kPatience);
+    if (!lane) return 0;
+    lanes.push_back(*std::move(lane));
+  }
+  kv::probe::Pace pace{static_cast<std::uint32_t>(traffic.depth), kStretch / 3, kPatience, spin(), nullptr};
+  if (!kv::probe::drive(lanes, pace)) return 0;  // warm-up
+  pace.least = kStretch;
+  const auto stretch = kv::probe::drive(lanes, pace);
+  return stretch ? stretch->per_s() * static_cast<double>(traffic.bytes) : 0;
 }
 
 /// A server that somebody else has started, so that another program is measured on the same one: its port on loopback
@@ -77,18 +107,16 @@ kv::Result<Endpoint> server(Wire wire) {
   return endpoint_of(unix_socket);
 }
 
-double socket_bytes_per_s(Wire wire) { return (wire == Wire::tcp ? limits().tcp : limits().unix_socket).value_or(0); }
-
-WireRate::WireRate(Wire wire) : wire_(wire) {
-  socket_bytes_per_s(wire);  // measured here, not on the clock
-  start_ = std::chrono::time_point_cast<kv::Duration>(Steady::now());
-}
+WireRate::WireRate(const Traffic& traffic)
+    : traffic_(traffic),
+      limit_before_(bare_bytes_per_s(traffic)),
+      start_(std::chrono::time_point_cast<kv::Duration>(Steady::now())) {}
 
 void WireRate::set(benchmark::State& state, std::uint64_t bytes_per_iteration) const {
   const double elapsed_s = kv::seconds(std::chrono::time_point_cast<kv::Duration>(Steady::now()) - start_);
   const auto bytes = static_cast<double>(bytes_per_iteration) * static_cast<double>(state.iterations());
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
-  const double limit = socket_bytes_per_s(wire_);
+  const double limit = std::max(limit_before_, bare_bytes_per_s(traffic_));
   if (limit > 0 && elapsed_s > 0) state.counters["efficiency"] = bytes / elapsed_s / limit;
 }
 
@@ -96,9 +124,10 @@ kv::Result<Fleet> Fleet::open(Wire wire, std::size_t connections, std::size_t va
   auto endpoint = server(wire);
   if (!endpoint) return kv::error(endpoint);
   Fleet fleet;
-  if (kv::describe_machine().cores >= 2) fleet.spin_ = kSpin;
+  fleet.spin_ = spin();
   endpoint->spin = fleet.spin_;
   for (std::size_t i = 0; i < connections; ++i) {
+    endpoint->max_in_flight = kv::resp::kInFlight / connections;
     auto connection = Connection::open(*endpoint);
     if (!connection) return kv::error(connection);
     fleet.members_.push_back({*std::move(connection), fmt::format("kvmicro:{}:{}", value_bytes, i),

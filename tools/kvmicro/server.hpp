@@ -19,17 +19,24 @@ inline constexpr std::size_t kMiBClass = (std::size_t{1} << 20) - 4096;
 kv::Result<kv::resp::Endpoint> server(Wire wire);
 /// A SPEC for that server, or for a private one.
 std::string server_spec(Wire wire);
-/// What one stream over such a socket carries, measured once in this process.
-double socket_bytes_per_s(Wire wire);
+/// What a benchmark moves, and how.
+struct Traffic {
+  Wire wire;
+  bool set;
+  std::size_t bytes;  ///< of a value; above kMiBClass in pieces of that
+  std::size_t connections = 1, depth = 1;
+};
 
-/// As ByteRate, but by the wall clock and against a raw socket: a benchmark that waits for a server.
+/// As ByteRate, but by the wall clock and against bare sockets that carry the same messages (kvbench probe's far end),
+/// measured right before and right after, of which the better one counts: a benchmark that waits for a server.
 class WireRate {
  public:
-  explicit WireRate(Wire wire);
+  explicit WireRate(const Traffic& traffic);
   void set(benchmark::State& state, std::uint64_t bytes_per_iteration) const;
 
  private:
-  Wire wire_;
+  Traffic traffic_;
+  double limit_before_;
   kv::TimePoint start_;
 };
 

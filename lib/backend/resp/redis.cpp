@@ -35,12 +35,11 @@ Duration spin_for(std::uint32_t sessions) {
   return 2 * sessions <= describe_machine().cores ? Duration(kSpin) : Duration(0);
 }
 
-/// Queued replies count in a server's memory and push values out of it: what all connections together may have under
-/// way is a sixteenth of it at most. One value is always let through.
-Bytes in_flight_within(const std::optional<Bytes>& max_memory, std::uint64_t connections) {
+/// What one of `connections` may have under way of its share of kInFlight, and of a sixteenth of the server's memory:
+/// queued replies count in that and push values out of it. One value is always let through.
+Bytes in_flight_of_each(const std::optional<Bytes>& max_memory, std::uint64_t connections) {
   constexpr std::uint64_t kShare = 16;
-  const Bytes most = Endpoint().max_in_flight;
-  return max_memory ? std::min(most, *max_memory / (kShare * connections)) : most;
+  return (max_memory ? std::min(kInFlight, *max_memory / kShare) : kInFlight) / connections;
 }
 
 std::optional<std::uint64_t> since(std::optional<std::uint64_t> before, std::optional<std::uint64_t> now) {
@@ -79,7 +78,7 @@ Result<void> RedisBackend::introduce() {
   server_.spawned = private_server_ != nullptr;
   common_->touches = orders_by_use(server_.eviction_policy);
   common_->endpoint.max_in_flight =
-      in_flight_within(server_.max_memory, std::uint64_t{sessions_} * common_->connections);
+      in_flight_of_each(server_.max_memory, std::uint64_t{sessions_} * common_->connections);
   removed_before_ = removals();
   return {};
 }
