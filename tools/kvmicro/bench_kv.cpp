@@ -30,6 +30,12 @@ constexpr Load large_block(Wire wire) { return {wire, "raw", 32, 1}; }
 class Cache {
  public:
   static kv::Result<std::unique_ptr<Cache>> open(const Load& load);
+  ~Cache() {
+    session_.reset();
+    if (backend_) (void)backend_->clear();
+  }
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
 
   kv::Result<void> store();
   kv::Result<void> fetch();
