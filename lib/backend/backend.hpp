@@ -52,6 +52,7 @@ struct Op {
   std::uint32_t part = 0;
   std::span<std::byte> header;  ///< ValueHeader::kBytes
   std::span<std::byte> body;    ///< put: exactly the body; get: room for it
+  bool hash = true;             ///< get: see Done::body_xxh3
 };
 
 struct Done {
@@ -67,7 +68,8 @@ struct Done {
   Outcome outcome = Outcome::failed;
   std::size_t body_bytes = 0;
   std::string error;
-  /// Of a hit: XXH3-64 of the body, where the session hashed it piece by piece as it came, while it was in the cache.
+  /// Of a hit: XXH3-64 of the body, where Op::hash asked for it and the session hashed it piece by piece as it came,
+  /// while it was in the cache.
   std::optional<std::uint64_t> body_xxh3 = {};
 };
 

@@ -70,9 +70,9 @@ class MemorySession final : public Session {
     return std::span(entry.granules).subspan(part.first_granule, count);
   }
 
-  Result<void> read_body(std::span<const Granule> granules, std::span<std::byte> into, Done& done) {
+  Result<void> read_body(std::span<const Granule> granules, std::span<std::byte> into, bool hash, Done& done) {
     const std::size_t granule_bytes = backend_.layout_.granule_bytes;
-    if (backend_.kind_.device_memory) return read_granules(*backend_.arena_, granule_bytes, granules, into);
+    if (backend_.kind_.device_memory || !hash) return read_granules(*backend_.arena_, granule_bytes, granules, into);
     checksum_.reset();
     auto read = read_granules(*backend_.arena_, granule_bytes, granules, into, checksum_);
     if (read) done.body_xxh3 = checksum_.value();
@@ -93,7 +93,8 @@ class MemorySession final : public Session {
     }
     std::copy(part.header.begin(), part.header.end(), job.op->header.begin());
     done.body_bytes = part.body_bytes;
-    const auto read = read_body(granules_of(*job.readable, part), job.op->body.first(part.body_bytes), done);
+    const auto read =
+        read_body(granules_of(*job.readable, part), job.op->body.first(part.body_bytes), job.op->hash, done);
     done.outcome = read ? Outcome::hit : Outcome::failed;
     if (!read) done.error = read.error().message;
     return done;

@@ -1,18 +1,24 @@
 #include "replay/slots.hpp"
 
+#include <sys/mman.h>
+
 #include <new>
+
+#include "base/units.hpp"
 
 namespace kv {
 namespace {
 
-constexpr std::size_t kPage = 4096;
+constexpr std::size_t kPage = 4096, kHugePage = std::size_t{2} << 20;
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
 }  // namespace
 
 Slots::Memory Slots::allocate(std::size_t bytes) {
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kPage, bytes));
+  const std::size_t page = bytes < kHugePage ? kPage : kHugePage;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(page, ceil_div(bytes, page) * page));
   if (memory == nullptr) throw std::bad_alloc();
+  if (page == kHugePage) madvise(memory, bytes, MADV_HUGEPAGE);  // codecs stream through it
   return Memory(memory);
 }
 

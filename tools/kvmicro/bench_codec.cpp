@@ -16,27 +16,10 @@ namespace {
 /// 64 MiB as fp32, half of it as bf16: 8 layers of K and V, 1024 channels.
 kv::PayloadShape shape_of(kv::Dtype dtype) { return {dtype, 8, 2, 1024, 1024}; }
 
-/// Bytes on a page of their own, as in the windows of a replay.
-class Pages {
- public:
-  explicit Pages(std::size_t bytes)
-      : bytes_(static_cast<std::byte*>(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage))), size_(bytes) {}
-  std::span<std::byte> all() const { return {bytes_.get(), size_}; }
-  std::span<std::byte> first(std::size_t bytes) const { return all().first(bytes); }
-
- private:
-  static constexpr std::size_t kPage = 4096;
-  struct Free {
-    void operator()(std::byte* bytes) const { std::free(bytes); }
-  };
-  std::unique_ptr<std::byte[], Free> bytes_;
-  std::size_t size_;
-};
-
 struct Subject {
   kv::PayloadShape shape;
   std::unique_ptr<kv::Codec> codec;
-  Pages payload, body;
+  kvmicro::Memory payload, body;
   std::size_t stored = 0;
 };
 
@@ -47,10 +30,10 @@ kv::Result<Subject> subject(const std::string& name, kv::Dtype dtype) {
   if (!codec) return kv::error(codec);
   const kv::PayloadShape shape = shape_of(dtype);
   const std::size_t bound = (*codec)->bound(shape);
-  Subject out{shape, *std::move(codec), Pages(shape.bytes().count()), Pages(bound)};
+  Subject out{shape, *std::move(codec), kvmicro::Memory(shape.bytes().count()), kvmicro::Memory(bound)};
   const kv::PayloadSource source(std::array{out.shape});
-  source.fill({1, 2}, 0, out.shape, out.payload.all());
-  const auto written = out.codec->encode(out.shape, out.payload.all(), out.body.all());
+  source.fill({1, 2}, 0, out.shape, out.payload.bytes());
+  const auto written = out.codec->encode(out.shape, out.payload.bytes(), out.body.bytes());
   if (!written) return kv::error(written);
   out.stored = *written;
   return out;
@@ -60,17 +43,18 @@ void encode(benchmark::State& state, const std::string& name, kv::Dtype dtype) {
   auto s = subject(name, dtype);
   if (!s) return state.SkipWithError(s.error().message.c_str());
   const kvmicro::ByteRate rate;
-  for (auto _ : state) benchmark::DoNotOptimize(s->codec->encode(s->shape, s->payload.all(), s->body.all()));
-  rate.set_read_and_written(state, s->payload.all().size() + s->stored);
-  state.counters["ratio"] = static_cast<double>(s->payload.all().size()) / static_cast<double>(s->stored);
+  for (auto _ : state) benchmark::DoNotOptimize(s->codec->encode(s->shape, s->payload.bytes(), s->body.bytes()));
+  rate.set_read_and_written(state, s->payload.bytes().size() + s->stored);
+  state.counters["ratio"] = static_cast<double>(s->payload.bytes().size()) / static_cast<double>(s->stored);
 }
 
 void decode(benchmark::State& state, const std::string& name, kv::Dtype dtype) {
   auto s = subject(name, dtype);
   if (!s) return state.SkipWithError(s.error().message.c_str());
   const kvmicro::ByteRate rate;
-  for (auto _ : state) benchmark::DoNotOptimize(s->codec->decode(s->shape, s->body.first(s->stored), s->payload.all()));
-  rate.set_read_and_written(state, s->payload.all().size() + s->stored);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(s->codec->decode(s->shape, s->body.bytes().first(s->stored), s->payload.bytes()));
+  rate.set_read_and_written(state, s->payload.bytes().size() + s->stored);
 }
 
 void checksum(benchmark::State& state) {

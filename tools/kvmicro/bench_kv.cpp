@@ -14,17 +14,23 @@ namespace {
 
 using kvmicro::Wire;
 
+constexpr kv::Duration kPatience = std::chrono::seconds(20);
+
 struct Load {
   Wire wire;
   const char* codec;
   std::uint32_t layers = 1;
   std::size_t blocks = 8;  // under way at once
+  std::uint64_t tokens = 128, channels = std::uint64_t{32} * 64;
 
-  kv::PayloadShape shape() const { return {kv::Dtype::fp32, layers, 2, 128, std::uint64_t{32} * 64}; }
+  kv::PayloadShape shape() const { return {kv::Dtype::fp32, layers, 2, tokens, channels}; }
   std::size_t payload_bytes() const { return shape().bytes().count(); }
   std::size_t bytes() const { return blocks * payload_bytes(); }
 };
+/// 64 MiB in one block, and in 64 blocks of one chunk each: what cutting costs.
 constexpr Load large_block(Wire wire) { return {wire, "raw", 32, 1}; }
+constexpr Load small_blocks(Wire wire) { return {wire, "raw", 1, 64, 64, 2040}; }
+static_assert(2 * 64 * 2040 * 4 == kvmicro::kMiBClass);
 
 /// Payloads and bodies of a batch, and the way to the server.
 class Cache {
@@ -50,7 +56,7 @@ class Cache {
   std::span<std::byte> body(std::size_t i) {
     return codec_->identity(shape_) ? payload(i) : std::span(bodies_).subspan(i * bound_, bound_);
   }
-  kv::Result<void> move(kv::Done::Outcome wanted);
+  kv::Result<void> take(const kv::Done& done);
 
   Load load_;
   kv::PayloadShape shape_;
@@ -96,16 +102,8 @@ kv::Result<std::unique_ptr<Cache>> Cache::open(const Load& load) {
   return cache;
 }
 
-kv::Result<void> Cache::move(kv::Done::Outcome wanted) {
-  done_.clear();
-  const kv::TimePoint until =
-      std::chrono::time_point_cast<kv::Duration>(std::chrono::steady_clock::now()) + std::chrono::seconds(20);
-  session_->submit(lease_, ops_, until);
-  while (done_.size() < ops_.size()) session_->poll(done_, until);
-  for (const kv::Done& done : done_) {
-    if (done.outcome != wanted) return kv::error(kv::Code::io, "a value did not arrive: " + done.error);
-  }
-  return {};
+kv::Result<void> did_not_arrive(const kv::Done& done) {
+  return kv::error(kv::Code::io, "a value did not arrive: " + done.error);
 }
 
 kv::Result<void> Cache::store() {
@@ -124,9 +122,26 @@ kv::Result<void> Cache::store() {
                      headers_[i]);
     ops_.push_back({kv::Op::Kind::put, static_cast<std::uint32_t>(i), 0, headers_[i], stored});
   }
-  auto moved = move(kv::Done::Outcome::stored);
+  done_.clear();
+  const kv::TimePoint until = kv::TimePoint(std::chrono::steady_clock::now()) + kPatience;
+  session_->submit(lease_, ops_, until);
+  while (done_.size() < ops_.size()) session_->poll(done_, until);
   session_->finish(lease_);
-  return moved;
+  for (const kv::Done& done : done_) {
+    if (done.outcome != kv::Done::Outcome::stored) return did_not_arrive(done);
+  }
+  return {};
+}
+
+kv::Result<void> Cache::take(const kv::Done& done) {
+  if (done.outcome != kv::Done::Outcome::hit) return did_not_arrive(done);
+  const std::span<const std::byte> got = body(done.op).first(done.body_bytes);
+  const auto header = kv::read_header(headers_[done.op]);
+  if (!header) return kv::error(header);
+  if (header->body_xxh3 != (done.body_xxh3 ? *done.body_xxh3 : kv::body_checksum(got))) {
+    return kv::error(kv::Code::corrupt, "a value's bytes do not match their checksum");
+  }
+  return codec_->identity(shape_) ? kv::Result<void>() : codec_->decode(shape_, got, payload(done.op));
 }
 
 kv::Result<void> Cache::fetch() {
@@ -135,16 +150,16 @@ kv::Result<void> Cache::fetch() {
   for (std::size_t i = 0; i < load_.blocks; ++i) {
     ops_.push_back({kv::Op::Kind::get, static_cast<std::uint32_t>(i), 0, headers_[i], body(i)});
   }
-  if (auto moved = move(kv::Done::Outcome::hit); !moved) return moved;
-  for (const kv::Done& done : done_) {
-    const std::span<const std::byte> got = body(done.op).first(done.body_bytes);
-    const auto header = kv::read_header(headers_[done.op]);
-    if (!header) return kv::error(header);
-    if (header->body_xxh3 != (done.body_xxh3 ? *done.body_xxh3 : kv::body_checksum(got))) {
-      return kv::error(kv::Code::corrupt, "a value's bytes do not match their checksum");
+  // What has come is checked and decoded while the server sends on.
+  constexpr kv::Duration kLook = std::chrono::microseconds(20);
+  done_.clear();
+  const kv::TimePoint until = kv::TimePoint(std::chrono::steady_clock::now()) + kPatience;
+  session_->submit(lease_, ops_, until);
+  for (std::size_t taken = 0; taken < ops_.size();) {
+    session_->poll(done_, std::chrono::steady_clock::now() + kLook);
+    for (; taken < done_.size(); ++taken) {
+      if (auto ok = take(done_[taken]); !ok) return ok;
     }
-    if (codec_->identity(shape_)) continue;
-    if (auto decoded = codec_->decode(shape_, got, payload(done.op)); !decoded) return decoded;
   }
   session_->finish(lease_);
   return {};
@@ -172,6 +187,7 @@ const bool registered = [] {
     const std::string on = kvmicro::wire_name(wire);
     for (const char* codec : {"raw", "fp16", "pickle"}) add(codec + ("/" + on), {wire, codec});
     add("large_block/" + on, large_block(wire));
+    add("small_blocks/" + on, small_blocks(wire));
   }
   return true;
 }();

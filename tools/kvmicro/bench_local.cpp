@@ -73,7 +73,7 @@ class Worker {
     for (std::size_t i = 0; i < kBatch; ++i) {
       const std::size_t at = set * kBatch + i;
       ops_.push_back({kind, static_cast<std::uint32_t>(block + i), 0, headers_[at],
-                      memory_.bytes().subspan(at * kBlockBytes, kBlockBytes)});
+                      memory_.bytes().subspan(at * kBlockBytes, kBlockBytes), false});  // hashing: see arena_read
     }
     done_.clear();
     session_->submit(lease_, ops_, kv::TimePoint::max());

@@ -5,16 +5,16 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace kvmicro {
 
 /// Registers what is driven by a registry, whose rows are there only once main has begun.
 void add_codecs();
 
-/// Single-threaded copy between buffers beyond every cache, measured once in this process.
-double memory_copy_bytes_per_s();
-
-/// Made before the loop; afterwards sets bytes_per_second and `efficiency`: the share of the memory copy limit.
+/// Made before the loop; afterwards sets bytes_per_second and `efficiency`: the share of the memory copy limit, of one
+/// thread and between buffers beyond every cache, measured right before and right after, since other tenants' use of a
+/// machine's memory comes and goes. Their mean counts.
 class ByteRate {
  public:
   ByteRate();
@@ -23,7 +23,7 @@ class ByteRate {
   void set_read_and_written(benchmark::State& state, std::uint64_t bytes_per_iteration) const;
 
  private:
-  double start_s_ = 0;  // CPU time of this thread
+  double limit_before_ = 0, start_s_ = 0;  // CPU time of this thread
 };
 
 /// A request trace of about `bytes` in the format and proportions of Mooncake's conversation trace (24 ids of 512
@@ -38,6 +38,8 @@ class Memory {
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
+  Memory(Memory&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+  Memory& operator=(Memory&&) = delete;
   std::span<std::byte> bytes() const { return bytes_; }
 
  private:

@@ -47,12 +47,15 @@ class RespSession final : public Session {
     std::uint32_t block;
     std::uint32_t pending;  ///< commands that are not answered yet
     Done done;
+    std::span<std::byte> body = {};  ///< of a get that is to be hashed
+    std::size_t hashed_bytes = 0;    ///< of its beginning
   };
   /// A command of the batch that waits for its reply.
   struct Piece {
     std::uint32_t op;
     bool manifest;
     std::size_t bytes;
+    std::size_t begin = 0;  ///< in the body
   };
   /// A command of finish() that waits for its reply.
   struct Ending {
@@ -83,6 +86,7 @@ class RespSession final : public Session {
   void fail(Channel& channel, const Error& why);
   Result<bool> progress(Channel& channel, TimePoint until);
   void take_reply(Channel& channel);
+  void hash(std::uint32_t op, std::size_t begin, std::size_t bytes);
   void end_op(Channel& channel, std::uint32_t op);
   bool wait(TimePoint until);
   template <class Visit>
@@ -101,7 +105,8 @@ class RespSession final : public Session {
   std::vector<std::byte> manifests_;
   std::vector<Key> keys_;  // of the blocks
   std::vector<Moving> batch_;
-  std::vector<Done> ended_;  // and not handed out yet
+  std::vector<RunningChecksum> checksums_;  // of batch_, where there are gets
+  std::vector<Done> ended_;                 // and not handed out yet
   std::vector<Ending> endings_;
   std::size_t under_way_ = 0;      // ops of batch_ that have not ended
   std::vector<std::size_t> cuts_;  // scratch, as are the names and words of one command

@@ -131,6 +131,7 @@ void RespSession::take_reply(Channel& channel) {
   const Reply& reply = channel.lane.connection().reply();
   if (moving.kind == Op::Kind::get) {
     judge_get(reply, piece.bytes, moving.done);
+    if (piece.begin == moving.hashed_bytes) hash(piece.op, piece.begin, piece.bytes);
     if (reply.kind == Reply::Kind::nil) blocks_[moving.block].lost_bytes += piece.bytes;
   } else {
     judge_put(reply, moving.done);
@@ -144,11 +145,24 @@ void RespSession::take_reply(Channel& channel) {
   if (--moving.pending == 0) end_op(channel, piece.op);
 }
 
+/// The next chunk of a body, while it is in the cache and the server sends on.
+void RespSession::hash(std::uint32_t op, std::size_t begin, std::size_t bytes) {
+  Moving& moving = batch_[op];
+  if (moving.body.empty() || moving.done.outcome != Outcome::hit) return;
+  checksums_[op].add(moving.body.subspan(begin, bytes));
+  moving.hashed_bytes = begin + bytes;
+}
+
 /// All chunks of an op are answered. The last part of a block to be stored ends with the block's manifest.
 void RespSession::end_op(Channel& channel, std::uint32_t op) {
   Moving& moving = batch_[op];
   Block& block = blocks_[moving.block];
   const bool stored = moving.done.outcome == Outcome::stored;
+  if (!moving.body.empty() && moving.done.outcome == Outcome::hit) {
+    // What came out of turn, over another connection.
+    hash(op, moving.hashed_bytes, moving.body.size() - moving.hashed_bytes);
+    moving.done.body_xxh3 = checksums_[op].value();
+  }
   if (moving.done.outcome == Outcome::skipped && !moving.done.error.empty()) {
     common_->refused_stores.fetch_add(1, std::memory_order_relaxed);
   }

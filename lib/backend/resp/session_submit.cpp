@@ -79,6 +79,11 @@ void RespSession::add_get(const Lease& lease, const Op& op, std::uint32_t index)
   Moving& moving = batch_[index];
   moving.done.outcome = Outcome::hit;
   moving.done.body_bytes = body_bytes;
+  if (op.hash) {
+    if (checksums_.size() <= index) checksums_.resize(batch_.size());
+    checksums_[index].reset();
+    moving.body = op.body.first(body_bytes);
+  }
   cut(body_bytes, read->chunk_bytes(), cuts_);
   moving.pending = static_cast<std::uint32_t>(cuts_.size());
   KeyNames::Buffer name;
@@ -88,7 +93,7 @@ void RespSession::add_get(const Lease& lease, const Op& op, std::uint32_t index)
     const std::array words{std::string_view("GET"),
                            common_->names.chunk(lease.blocks[op.block].key, op.part, chunk, name)};
     channel.lane.connection().add(words, {Expected::Kind::value, {}, op.body.subspan(at, cuts_[chunk])});
-    channel.pieces.push_back({index, false, cuts_[chunk]});
+    channel.pieces.push_back({index, false, cuts_[chunk], at});
     channel.queued_bytes += cuts_[chunk];
   }
 }
