@@ -21,14 +21,15 @@ constexpr std::uint16_t half_from_float(float value) {
   return static_cast<std::uint16_t>(static_cast<std::uint32_t>(half) | (bits >> 16 & 0x8000));
 }
 
-/// Exact: every binary16 is a binary32.
+/// Exact: every binary16 is a binary32. NaN becomes quiet, as by the CPU's own instruction.
 constexpr float float_from_half(std::uint16_t half) {
   const auto magnitude = static_cast<std::int32_t>((half & 0x7fffU) << 13);
   const std::int32_t rebased = magnitude + ((127 - 15) << 23);
   // Subnormals: put the mantissa under an exponent where its step is 2^-24, then take the hidden bit away again.
   const float subnormal = std::bit_cast<float>(magnitude + ((127 - 14) << 23)) - 0x1p-14F;
   const std::int32_t finite = magnitude < (0x0400 << 13) ? std::bit_cast<std::int32_t>(subnormal) : rebased;
-  const std::int32_t bits = magnitude >= (0x7c00 << 13) ? magnitude + ((255 - 31) << 23) : finite;
+  const std::int32_t quiet = magnitude > (0x7c00 << 13) ? 0x0040'0000 : 0;
+  const std::int32_t bits = magnitude >= (0x7c00 << 13) ? (magnitude + ((255 - 31) << 23)) | quiet : finite;
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) | static_cast<std::uint32_t>(half & 0x8000U) << 16);
 }
 

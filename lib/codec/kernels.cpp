@@ -71,15 +71,38 @@ void convert(const std::byte* from, std::byte* to, std::size_t count, All all) {
   hwy::FlushStream();
 }
 
+/// Whether this target converts halves in one instruction (F16C), which does just what the specification says.
+constexpr bool kConvertsHalves = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2;
+
+using Halves = hn::Rebind<hwy::float16_t, hn::ScalableTag<float>>;
+using HalfBits = hn::RebindToUnsigned<Halves>;
+
 void halves_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
-  convert<float, std::uint16_t>(from, to, count, [](const std::byte* in, std::byte* out, std::size_t n) {
-    convert_all<float, std::uint16_t>(in, out, n, [](float v) { return half_from_float(v); });
-  });
+  const hn::ScalableTag<float> d;
+  const std::size_t step = hn::Lanes(d);
+  const auto all = [=](const std::byte* in, std::byte* out, std::size_t n) HWY_ATTR {
+    std::size_t i = 0;
+    for (; kConvertsHalves && i + step <= n; i += step) {
+      const auto halves = hn::DemoteTo(Halves(), hn::LoadU(d, reinterpret_cast<const float*>(in) + i));
+      hn::StoreU(hn::BitCast(HalfBits(), halves), HalfBits(), reinterpret_cast<std::uint16_t*>(out) + i);
+    }
+    convert_all<float, std::uint16_t>(in + i * 4, out + i * 2, n - i, [](float v) { return half_from_float(v); });
+  };
+  convert<float, std::uint16_t>(from, to, count, all);
 }
 void floats_from_halves(const std::byte* from, std::byte* to, std::size_t count) {
-  convert<std::uint16_t, float>(from, to, count, [](const std::byte* in, std::byte* out, std::size_t n) {
-    convert_all<std::uint16_t, float>(in, out, n, [](std::uint16_t v) { return float_from_half(v); });
-  });
+  const hn::ScalableTag<float> d;
+  const std::size_t step = hn::Lanes(d);
+  const auto all = [=](const std::byte* in, std::byte* out, std::size_t n) HWY_ATTR {
+    std::size_t i = 0;
+    for (; kConvertsHalves && i + step <= n; i += step) {
+      const auto bits = hn::LoadU(HalfBits(), reinterpret_cast<const std::uint16_t*>(in) + i);
+      hn::StoreU(hn::PromoteTo(d, hn::BitCast(Halves(), bits)), d, reinterpret_cast<float*>(out) + i);
+    }
+    convert_all<std::uint16_t, float>(in + i * 2, out + i * 4, n - i,
+                                      [](std::uint16_t v) { return float_from_half(v); });
+  };
+  convert<std::uint16_t, float>(from, to, count, all);
 }
 void bf16_from_floats(const std::byte* from, std::byte* to, std::size_t count) {
   const hn::ScalableTag<float> d;
