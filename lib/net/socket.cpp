@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <system_error>
@@ -66,14 +67,17 @@ Result<Descriptor> connect_tcp(const HostPort& address, Duration limit, Bytes se
   const auto found = resolve(address, 0);
   if (!found) return error(found);
   const TimePoint until = SteadyClock::now() + limit;
-  int code = ENOENT;
-  for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next) {
+  int code = ENOENT, left = 0;
+  for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next) ++left;
+  for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next, --left) {
+    // A share each, so that an address whose packets vanish leaves time for the next.
+    const TimePoint now = SteadyClock::now(), share = now + std::max(until - now, Duration(0)) / left;
     Descriptor out(socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!out.open()) {
       code = errno;
       continue;
     }
-    code = connect_within(out.fd(), at->ai_addr, at->ai_addrlen, until);
+    code = connect_within(out.fd(), at->ai_addr, at->ai_addrlen, share);
     if (code != 0) continue;
     tune(out.fd(), send_buffer);
     return out;

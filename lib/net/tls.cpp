@@ -271,7 +271,9 @@ Result<std::unique_ptr<Transport>> TlsContext::connect(std::unique_ptr<Transport
   const std::string& name = options_.server_name.empty() ? host : options_.server_name;
   const bool address = is_numeric(name);
   if (address) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str());
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str()) != 1) {
+      return error(Code::bad_input, "no address that TLS can verify");
+    }
   } else if (SSL_set1_host(ssl.get(), name.c_str()) != 1 || ask_for(ssl.get(), name) != 1) {
     return error(Code::bad_input, "server_name= is no name that TLS can ask for");
   }

@@ -127,7 +127,6 @@ class Driver {
     if (!ready) return error(ready);
     const TimePoint end = now();
     stretch_.waited += end - begin;
-    if (*ready || may_move) return {};
     if (last_wait_ != TimePoint() && end >= last_wait_) {
       return error(Code::interrupted, "no answer since the probe was told to stop");
     }

@@ -130,7 +130,10 @@ TEST_SUITE("redis trouble") {
 
   TEST_CASE("a block that lost a chunk is a miss; what is left of it is removed and counted") {
     if (!have_redis()) return;
-    const PrivateRedis server;
+    std::vector<std::string> config;
+    SUBCASE("by UNLINK") {}
+    SUBCASE("by DEL where there is no UNLINK") { config = {"rename-command UNLINK \"\""}; }
+    const PrivateRedis server(config);
     RedisOptions small = options(server.over_unix());
     small.chunk_bytes = 1000;
     small.connections = 2;

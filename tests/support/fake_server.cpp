@@ -77,6 +77,9 @@ void FakeServer::play(int fd, const Script& script) {
           usleep(5000);
         }
         break;
+      case Step::Kind::end:
+        shutdown(fd, SHUT_WR);
+        break;
       case Step::Kind::hold:
         while (wait(fd) && read(fd, &byte, 1) == 1) {
         }

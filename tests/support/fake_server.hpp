@@ -12,7 +12,7 @@ namespace kv::test {
 class FakeServer {
  public:
   struct Step {
-    enum class Kind { read, send, drip, hold } kind;
+    enum class Kind { read, send, drip, end, hold } kind;
     std::string text;
   };
   using Script = std::vector<Step>;
@@ -20,7 +20,8 @@ class FakeServer {
   static Step reads(std::string until) { return {Step::Kind::read, std::move(until)}; }  ///< up to these bytes
   static Step sends(std::string bytes) { return {Step::Kind::send, std::move(bytes)}; }
   static Step drips(std::string bytes) { return {Step::Kind::drip, std::move(bytes)}; }  ///< one every 5 ms
-  static Step holds() { return {Step::Kind::hold, {}}; }                                 ///< until the client closes
+  static Step ends() { return {Step::Kind::end, {}}; }    ///< sends no more, but goes on listening
+  static Step holds() { return {Step::Kind::hold, {}}; }  ///< until the client closes
 
   explicit FakeServer(std::vector<Script> scripts);
   ~FakeServer();

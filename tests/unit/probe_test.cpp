@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <cmath>
 
 #include "base/parse.hpp"
+#include "net/wait.hpp"
 #include "probe/analysis.hpp"
 #include "probe/drive.hpp"
 #include "probe/peer_lane.hpp"
@@ -309,6 +311,42 @@ TEST_SUITE("probe peer") {
     const auto stretch = drive(lanes, pace);
     REQUIRE(stretch);
     CHECK(stretch->operations > 6);
+  }
+
+  TEST_CASE("what never completes is left when patience ends, though bytes keep coming") {
+    class Dripping final : public Lane {
+     public:
+      explicit Dripping(int fd) : fd_(fd) {}
+      Result<void> submit() override { return {}; }
+      Result<bool> step() override { return false; }
+      int descriptor() const override { return fd_; }
+      bool wants_to_send() const override { return true; }  // and can: its socket is always ready
+
+     private:
+      int fd_;
+    };
+    auto ends = net::unix_ends();
+    REQUIRE(ends);
+    std::vector<std::unique_ptr<Lane>> lanes;
+    lanes.push_back(std::make_unique<Dripping>(ends->near.fd()));
+    Pace pace;
+    pace.patience = std::chrono::milliseconds(100);
+    const auto stretch = drive(lanes, pace);
+    REQUIRE_FALSE(stretch);
+    CHECK(stretch.error().message.find("no answer") != std::string::npos);
+  }
+
+  TEST_CASE("a wait whose end has passed long ago, or never comes, does not overflow") {
+    auto ends = net::unix_ends();
+    REQUIRE(ends);
+    pollfd entry{ends->near.fd(), POLLIN, 0};
+    for (const TimePoint past : {TimePoint::min(), TimePoint()}) {
+      const auto ready = net::wait_for({&entry, 1}, past, Duration(0));
+      REQUIRE(ready);
+      CHECK_FALSE(*ready);
+    }
+    entry.events = POLLOUT;
+    CHECK(net::wait_for({&entry, 1}, TimePoint::max(), Duration(0)).value());
   }
 
   TEST_CASE("a peer that falls silent is left when patience ends") {

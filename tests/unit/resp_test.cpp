@@ -291,11 +291,13 @@ struct Dialogue {
   Lease lease;
   std::string header = std::string(2 * kHeader, '.'), body = std::string(16, '.');
 
-  explicit Dialogue(std::vector<FakeServer::Script> scripts, Duration timeout = std::chrono::seconds(10))
+  explicit Dialogue(std::vector<FakeServer::Script> scripts, Duration timeout = std::chrono::seconds(10),
+                    std::uint32_t connections = 1)
       : server(std::move(scripts)) {
     Endpoint endpoint = server.endpoint();
     endpoint.stop = &stop;
     common.reset(new Common{endpoint, KeyNames("t"), 1, TtlCommands(), timeout});
+    common->connections = common->get_connections = connections;
     auto opened = RespSession::open(common);
     REQUIRE(opened.has_value());
     session = std::move(*opened);
@@ -505,6 +507,56 @@ TEST_SUITE("resp client") {
     }
   }
 
+  TEST_CASE("a manifest that claims more than this run's blocks have is garbled, and nothing of it is named again") {
+    Dialogue dialogue({{FakeServer::reads(kLookup), FakeServer::sends(manifest_reply(kHead, 1ULL << 60) + kThere),
+                        FakeServer::reads(kSecondGet), FakeServer::sends("$8\r\nABCDEFGH\r\n"),
+                        FakeServer::reads("TOUCH\r\n$11\r\nkvkit:t:1:1\r\n$15\r\nkvkit:t:1:1:0:0\r\n"),
+                        FakeServer::sends(":2\r\n"), FakeServer::holds()}});
+    dialogue.look_up();
+    CHECK(dialogue.get()[0].outcome == Done::Outcome::corrupt);
+    dialogue.session->finish(dialogue.lease);
+    CHECK(dialogue.server.connections() == 1);
+  }
+
+  TEST_CASE("with several connections, too, a stalled server is left at the deadline, and once the run is to stop") {
+    const std::uint32_t connections = 3;
+    Dialogue late({after_lookup({FakeServer::holds()})}, std::chrono::milliseconds(100), connections);
+    late.look_up();
+    for (const Done& done : late.get()) CHECK(done.outcome == Done::Outcome::failed);
+
+    Dialogue stopped({after_lookup({FakeServer::holds()})}, std::chrono::hours(1), connections);
+    stopped.look_up();
+    stopped.stop = true;
+    for (const Done& done : stopped.get()) CHECK(done.outcome == Done::Outcome::skipped);
+  }
+
+  TEST_CASE("a server that ends its side of the connection is gone, though it would still listen") {
+    Dialogue dialogue({after_lookup(
+        {FakeServer::reads(kSecondGet), FakeServer::sends("$8\r\nABCD"), FakeServer::ends(), FakeServer::holds()})});
+    dialogue.look_up();
+    for (const Done& done : dialogue.get()) {
+      CHECK(done.outcome == Done::Outcome::failed);
+      CHECK(done.error.find("closed") != std::string::npos);
+    }
+  }
+
+  TEST_CASE("a full server is known by Redis's code and by Dragonfly's words") {
+    CHECK(says_full("OOM command not allowed when used memory > 'maxmemory'."));
+    CHECK(says_full("ERR Out of memory"));
+    CHECK_FALSE(says_full("ERR unknown command"));
+    CHECK(refusal("ERR Out of memory").hint.find("maxmemory") != std::string::npos);
+  }
+
+  TEST_CASE("what failed once is not asked again, whatever comes over it") {
+    FakeServer server(
+        {{FakeServer::reads("FIRST\r\n"), FakeServer::sends("nonsense\r\n+OK\r\n"), FakeServer::holds()}});
+    auto connection = Connection::open(server.endpoint());
+    REQUIRE(connection);
+    const TimePoint deadline = SteadyClock::now() + std::chrono::seconds(10);
+    CHECK_FALSE((*connection)->ask({"FIRST"}, deadline));
+    CHECK_FALSE((*connection)->ask({"SECOND"}, deadline));
+  }
+
   TEST_CASE("what a request used is touched tail to head; a server that refuses is not asked again") {
     const auto touch = [](const std::string& block) {
       return "*3\r\n$5\r\nTOUCH\r\n$11\r\nkvkit:t:1:" + block + "\r\n$15\r\nkvkit:t:1:" + block + ":0:0\r\n";
@@ -544,6 +596,7 @@ TEST_SUITE("resp client") {
     });
     for (const Done& done : values.get()) CHECK(done.outcome == Done::Outcome::skipped);
     ctrl_c.join();
+    CHECK(values.common->refused_stores == 0);
   }
 
   TEST_CASE("AUTH's refusal never repeats what was sent") {

@@ -129,7 +129,7 @@ Result<void> Connection::authenticate(const Endpoint& endpoint, TimePoint deadli
 }
 
 void Connection::begin(TimePoint deadline) {
-  assert(done());
+  assert(done() || broken_);
   heads_.clear();
   commands_.clear();
   begun_ = std::chrono::steady_clock::now();
@@ -158,6 +158,13 @@ void Connection::expect_next() {
 }
 
 Result<bool> Connection::step(TimePoint until) {
+  if (broken_) return error(Code::io, "the connection has failed before");
+  auto moved = move(until);
+  broken_ = !moved;
+  return moved;
+}
+
+Result<bool> Connection::move(TimePoint until) {
   assert(!done());
   if (!expecting_) {
     if (replied_ == 0 && reader_.buffered() > 0) return error(Code::io, "protocol error: the server speaks unasked");
@@ -167,6 +174,10 @@ Result<bool> Connection::step(TimePoint until) {
     const auto complete = reader_.advance();
     if (!complete) return error(complete);
     if (*complete) return take_reply();
+    // Also while bytes come without a pause: they may come for ever.
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (stop_ != nullptr && *stop_) deadline_ = std::min(deadline_, now + kLastWait);
+    if (now >= deadline_) return too_late();
 
     const auto out = send_some();
     if (!out) return last_words(out.error());
@@ -207,6 +218,10 @@ Result<bool> Connection::wait(TimePoint until) {
     if (now >= deadline_) break;
     if (now >= until) return false;
   }
+  return too_late();
+}
+
+tl::unexpected<Error> Connection::too_late() {
   timed_out_ = true;
   if (stop_ != nullptr && *stop_) return error(Code::interrupted, "no answer since the run was told to stop");
   return error(Code::io, fmt::format("no answer within {}", format_duration(deadline_ - begun_)),

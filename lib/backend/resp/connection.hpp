@@ -20,7 +20,8 @@ bool says_full(std::string_view words);
 /// A connection that has said hello (AUTH, SELECT) and carries batches of commands, full duplex: replies are read
 /// while commands are still being written, so a batch of any size makes progress, and GETs are held back while more
 /// than Endpoint::max_in_flight bytes of values are under way, because a server counts queued replies in its memory.
-/// Any error makes it useless: destroy it, it is in the middle of something. Not thread-safe.
+/// Any error makes it useless: destroy it, it is in the middle of something; until then all that is asked fails. Not
+/// thread-safe.
 class Connection {
  public:
   static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint);
@@ -77,7 +78,9 @@ class Connection {
   std::size_t gather(std::span<iovec> pieces) const;
   Result<std::size_t> send_some();
   void sent(std::size_t bytes);
+  Result<bool> move(TimePoint until);
   Result<bool> wait(TimePoint until);
+  tl::unexpected<Error> too_late();
   Result<bool> take_reply();
   tl::unexpected<Error> last_words(Error lost);
 
@@ -90,6 +93,7 @@ class Connection {
   std::vector<Command> commands_;
   TimePoint deadline_, begun_;
   bool expecting_ = false, timed_out_ = false;
+  bool broken_ = false;                    // a step failed: what comes next may belong to anything
   std::size_t sent_ = 0, sent_bytes_ = 0;  // commands sent whole, and what is sent of the next
   std::size_t replied_ = 0;
   std::uint64_t replies_ = 0;  // in all batches

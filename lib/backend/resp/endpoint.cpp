@@ -19,7 +19,6 @@ std::string Endpoint::where() const { return host.empty() ? socket_path : net::t
 
 Result<std::unique_ptr<net::Transport>> connect(const Endpoint& endpoint) {
   const Duration limit = endpoint.stopping() ? std::min(endpoint.connect_timeout, kLastWait) : endpoint.connect_timeout;
-  const TimePoint until = std::chrono::steady_clock::now() + limit;
   auto socket = endpoint.host.empty() ? net::connect_unix(endpoint.socket_path, limit, endpoint.send_buffer)
                                       : net::connect_tcp({endpoint.host, endpoint.port}, limit, endpoint.send_buffer);
   if (!socket) {
@@ -28,6 +27,7 @@ Result<std::unique_ptr<net::Transport>> connect(const Endpoint& endpoint) {
   }
   auto transport = net::over_socket(std::move(*socket));
   if (!endpoint.tls) return transport;
+  const TimePoint until = std::chrono::steady_clock::now() + limit;  // resolving a name may have taken its own time
   auto secured =
       endpoint.tls->connect(std::move(transport), endpoint.host.empty() ? "localhost" : endpoint.host, until);
   if (secured) return secured;

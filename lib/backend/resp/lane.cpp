@@ -26,14 +26,17 @@ void Backoff::failed(TimePoint now) {
   until_ = now + delay_ / 2 + from_seconds(seconds(delay_) / 2 * random_.uniform());
 }
 
-Result<void> Lane::connect() {
+Result<void> Lane::connect(TimePoint until) {
   if (connection_) return {};
+  if (common_.endpoint.stopping()) return error(Code::interrupted, "not connected, and the run is to stop");
   const TimePoint now = SteadyClock::now();
   if (now < backoff_.until()) {
     return error(Code::unavailable, fmt::format("not connected: {}; next try in {}", last_trouble_,
                                                 format_duration(backoff_.until() - now)));
   }
-  auto opened = Connection::open(common_.endpoint);
+  Endpoint endpoint = common_.endpoint;
+  if (until < now + endpoint.connect_timeout) endpoint.connect_timeout = std::max(until - now, Duration(0));
+  auto opened = Connection::open(endpoint);
   if (!opened) {
     disconnect(opened.error());
     return error(opened);

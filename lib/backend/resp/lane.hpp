@@ -23,11 +23,16 @@ struct Common {
   TtlCommands ttl;
   Duration timeout = std::chrono::seconds(10);  ///< for a batch, where its deadline is not nearer
   std::size_t chunk_bytes = kDefaultChunkBytes;
-  std::uint32_t connections = 1;  ///< of each session
+  std::uint32_t connections = 1;      ///< of each session
+  std::uint32_t get_connections = 1;  ///< of them, those that values are asked for over at once: see kInFlight
+  std::uint64_t most_body_bytes = kMaxValueBytes;  ///< of one part: a manifest that claims more is garbled
+
+  std::uint64_t session_seed = 0;  ///< of backoffs: unlike that of other processes
 
   std::atomic<std::uint64_t> insertions = 0, wire_in = 0, wire_out = 0;
   std::atomic<std::uint64_t> orphan_bytes = 0;    ///< of blocks that had lost a chunk
   std::atomic<std::uint64_t> refused_stores = 0;  ///< values that a full server did not take
+  std::atomic<bool> unlinks = true;               ///< whether the server takes UNLINK; else DEL
   std::atomic<bool> touches = true;               ///< whether the server takes, and makes use of, TOUCH
   std::atomic<bool> renews = true;                ///< whether the server takes PEXPIRE; asked in sliding mode only
   Lifetimes lifetimes = {};
@@ -59,7 +64,8 @@ class Lane {
  public:
   Lane(Common& common, std::uint64_t seed) : common_(common), backoff_(seed) {}
 
-  Result<void> connect();
+  /// Not after `until`; where the run is to stop, not at all.
+  Result<void> connect(TimePoint until = TimePoint::max());
   void disconnect(const Error& why);
   bool connected() const { return connection_ != nullptr; }
   Connection& connection() { return *connection_; }

@@ -76,9 +76,15 @@ Result<void> RedisBackend::introduce() {
   if (!server && server.error().code != Code::unavailable) return error(server);
   if (server) server_ = std::move(*server);  // a refused INFO is no obstacle: what it is stays unknown
   server_.spawned = private_server_ != nullptr;
+  common_->most_body_bytes = max_body_bytes_ == 0 ? kMaxValueBytes : max_body_bytes_;
   common_->touches = orders_by_use(server_.eviction_policy);
-  common_->endpoint.max_in_flight =
-      in_flight_of_each(server_.max_memory, std::uint64_t{sessions_} * common_->connections);
+  const std::uint64_t all = std::uint64_t{sessions_} * common_->connections;
+  const Bytes each = in_flight_of_each(server_.max_memory, all);
+  common_->endpoint.max_in_flight = options_.endpoint.max_in_flight = each;
+  // One value is always let through: where that is more than a connection's share, fewer are used at once.
+  const std::uint64_t of_session =
+      each.count() * common_->connections / std::max<std::uint64_t>(common_->chunk_bytes, 1);
+  common_->get_connections = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(of_session, 1, common_->connections));
   removed_before_ = removals();
   return {};
 }
@@ -101,7 +107,8 @@ Result<void> RedisBackend::try_permissions(Connection& connection, TimePoint dea
   }
   const auto unlinked = connection.ask({"UNLINK", key}, deadline);
   if (!unlinked) return error(unlinked);
-  return unlinked->kind != Reply::Kind::error ? Result<void>() : accepted(connection.ask({"DEL", key}, deadline));
+  common_->unlinks = unlinked->kind != Reply::Kind::error;
+  return common_->unlinks ? Result<void>() : accepted(connection.ask({"DEL", key}, deadline));
 }
 
 Capabilities RedisBackend::capabilities() const {

@@ -79,7 +79,10 @@ Result<std::optional<std::size_t>> whole_reply(std::string_view bytes) {
     const char type = (**line)[0];
     at += (*line)->size() + kEndOfLine.size();
     const Follows what = follows(type);
-    if (what == Follows::line) continue;
+    if (what == Follows::line) {
+      if (at > kMaxTextBytes) return broken("a reply that is too long");
+      continue;
+    }
     const auto count = parse_integer((*line)->substr(1));
     if (what == Follows::unknown || !count || *count < -1) return broken(printable(**line));
     if (*count == -1) continue;

@@ -21,7 +21,7 @@ Result<std::unique_ptr<RespSession>> RespSession::open(std::shared_ptr<Common> c
   {
     const std::lock_guard lock(common->mutex);
     common->logs.push_back(log);
-    seed = common->logs.size();
+    seed = mix64(common->session_seed, common->logs.size());
   }
   std::unique_ptr<RespSession> session(new RespSession(std::move(common), std::move(log), seed));
   for (Channel& channel : session->channels_) {
@@ -43,8 +43,7 @@ Result<void> RespSession::acquire(std::span<const BlockRef> blocks, Lease& lease
   blocks_.assign(blocks.size(), {});
   manifests_.resize(std::max(manifests_.size(), blocks.size() * Manifest::bytes(common_->parts)));
   if (blocks.empty()) return {};
-  Lane& lane = channels_.front().lane;
-  if (auto ok = lane.connect(); !ok) return ok;
+  if (auto ok = connect_control(); !ok) return ok;
   auto found = look_up(lease);
   if (!found) {
     lease.present.assign(blocks.size(), false);
@@ -53,6 +52,21 @@ Result<void> RespSession::acquire(std::span<const BlockRef> blocks, Lease& lease
   const auto first_gap = std::find(lease.present.begin(), lease.present.end(), false);
   lease.leading = static_cast<std::size_t>(first_gap - lease.present.begin());
   return found;
+}
+
+/// Over the first connection that is there; where none is, the first that can be made.
+Result<void> RespSession::connect_control() {
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    if (channels_[i].lane.connected()) return control_ = i, Result<void>();
+  }
+  const TimePoint until = SteadyClock::now() + common_->timeout;
+  Result<void> first;
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    auto ok = channels_[i].lane.connect(until);
+    if (ok) return control_ = i, Result<void>();
+    if (first) first = std::move(ok);
+  }
+  return first;
 }
 
 /// One round trip for the manifests of all blocks.
@@ -68,7 +82,7 @@ Result<void> RespSession::look_up(Lease& lease) {
   while (!control().done()) {
     const std::size_t block = control().replied();
     if (const auto ok = control().step(deadline); !ok) {
-      channels_.front().lane.disconnect(ok.error());
+      control_lane().disconnect(ok.error());
       return error(ok);
     }
     const auto present = take_manifest(block, control().reply());
@@ -78,7 +92,7 @@ Result<void> RespSession::look_up(Lease& lease) {
       result = error(present);
     }
   }
-  channels_.front().lane.batch_ended();
+  control_lane().batch_ended();
   if (result) common_->lifetimes.looked_up(lease.blocks, lease.present, begun, SteadyClock::now());
   return result;
 }
@@ -97,6 +111,12 @@ Result<bool> RespSession::take_manifest(std::size_t block, const Reply& reply) {
     case Reply::Kind::value: {
       const auto read = Manifest::read(manifest(block).first(reply.bytes), common_->parts);
       if (!read) return garbled(read.error().message);
+      for (std::uint32_t part = 0; part < common_->parts; ++part) {
+        if (read->body_bytes(part) > common_->most_body_bytes) {
+          return garbled(fmt::format("manifest of a body of {} bytes, those of this run have {} at most",
+                                     read->body_bytes(part), common_->most_body_bytes));
+        }
+      }
       known.state = Block::State::whole;
       return true;
     }

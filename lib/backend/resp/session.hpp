@@ -1,4 +1,6 @@
 #pragma once
+#include <poll.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,12 +74,14 @@ class RespSession final : public Session {
 
   RespSession(std::shared_ptr<Common> common, std::shared_ptr<KeyLog> log, std::uint64_t seed);
 
-  Connection& control() { return channels_.front().lane.connection(); }
+  Lane& control_lane() { return channels_[control_].lane; }
+  Connection& control() { return control_lane().connection(); }
+  Result<void> connect_control();
   std::span<std::byte> manifest(std::size_t block);
   Result<void> look_up(Lease& lease);
   Result<bool> take_manifest(std::size_t block, const Reply& reply);
   /// The first connection, or of those that are there the one with the least to do; null: none could be made.
-  Channel* least_busy();
+  Channel* least_busy(std::size_t among);
   Result<void> begin_batch(TimePoint deadline);
   void add_get(const Lease& lease, const Op& op, std::uint32_t index);
   void add_put(const Lease& lease, const Op& op, std::uint32_t index);
@@ -101,10 +105,12 @@ class RespSession final : public Session {
   std::shared_ptr<Common> common_;
   std::shared_ptr<KeyLog> log_;
   std::vector<Channel> channels_;
+  std::size_t control_ = 0;    // the one for lookups and what finish() does
   std::vector<Block> blocks_;  // of the lease
   std::vector<std::byte> manifests_;
   std::vector<Key> keys_;  // of the blocks
   std::vector<Moving> batch_;
+  std::vector<pollfd> sockets_;             // scratch of wait()
   std::vector<RunningChecksum> checksums_;  // of batch_, where there are gets
   std::vector<Done> ended_;                 // and not handed out yet
   std::vector<Ending> endings_;

@@ -30,7 +30,7 @@ void RespSession::each_name(const Key& key, std::size_t block, Visit&& visit) {
 void RespSession::add_for_all(Ending::Kind kind, const Key& key, std::size_t block) {
   std::size_t count = 0;
   const auto send = [&] {
-    words_.assign(1, kind == Ending::Kind::removal ? "UNLINK" : "TOUCH");
+    words_.assign(1, kind == Ending::Kind::touch ? "TOUCH" : common_->unlinks ? "UNLINK" : "DEL");
     for (std::size_t i = 0; i < count; ++i) words_.emplace_back(names_[i].data());
     control().add(words_);
     endings_.push_back({kind, block});
@@ -69,14 +69,14 @@ void RespSession::count_orphan(std::size_t block) {
   for (std::uint32_t part = 0; part < common_->parts; ++part) {
     bytes += Manifest::body_bytes(manifest(block), part);
   }
-  common_->orphan_bytes.fetch_add(bytes - std::min(bytes, blocks_[block].lost_bytes), std::memory_order_relaxed);
+  const std::size_t lost = std::exchange(blocks_[block].lost_bytes, 0);  // a block of many values has several removals
+  common_->orphan_bytes.fetch_add(bytes - std::min(bytes, lost), std::memory_order_relaxed);
 }
 
 /// Blocks that are no longer whole.
 void RespSession::remove_broken(const Lease& lease) {
   for (std::size_t block = 0; block < std::min(lease.blocks.size(), blocks_.size()); ++block) {
     if (blocks_[block].state != Block::State::broken) continue;
-    count_orphan(block);
     add_for_all(Ending::Kind::removal, lease.blocks[block].key, block);
   }
 }
@@ -104,6 +104,9 @@ void RespSession::take_ending(const Lease& lease, const Ending& ending, TimePoin
   const Reply& reply = control().reply();
   const bool refused = reply.kind == Reply::Kind::error;
   if (ending.kind == Ending::Kind::touch && refused) common_->touches = false;
+  // The block is found broken again and removed by DEL then: a server before Redis 4, or an ACL without UNLINK.
+  if (ending.kind == Ending::Kind::removal && refused) common_->unlinks = false;
+  if (ending.kind == Ending::Kind::removal && !refused) count_orphan(ending.block);
   if (ending.kind != Ending::Kind::renewal) return;
   if (refused) return common_->refuse_renewal(reply.text);
   if (ending.manifest && reply.kind == Reply::Kind::integer && reply.integer == 1) {
@@ -112,8 +115,12 @@ void RespSession::take_ending(const Lease& lease, const Ending& ending, TimePoin
 }
 
 void RespSession::finish(Lease& lease) {
-  Lane& lane = channels_.front().lane;
-  if (!lane.connected() || common_->endpoint.stopping()) return;
+  if (common_->endpoint.stopping()) return;
+  const auto there =
+      std::find_if(channels_.begin(), channels_.end(), [](const Channel& c) { return c.lane.connected(); });
+  if (there == channels_.end()) return;
+  control_ = static_cast<std::size_t>(there - channels_.begin());
+  Lane& lane = control_lane();
   const TimePoint begun = SteadyClock::now(), deadline = begun + common_->timeout;
   control().begin(deadline);
   endings_.clear();

@@ -73,7 +73,7 @@ void RespSession::poll(std::vector<Done>& done, TimePoint until) {
     for (Channel& channel : channels_) {
       // A single connection waits by itself; several are waited for together, below.
       while (channel.active() && under_way_ > 0) {
-        const auto ok = progress(channel, busy == 1 ? until : TimePoint::min());
+        const auto ok = progress(channel, busy == 1 ? until : TimePoint());
         if (!ok) fail(channel, ok.error());
         if (!ok || *ok) moved = true;
         if (!ok || !*ok) break;
@@ -98,17 +98,17 @@ Result<bool> RespSession::progress(Channel& channel, TimePoint until) {
 
 /// False: `until` has passed.
 bool RespSession::wait(TimePoint until) {
-  std::vector<pollfd> sockets;
+  sockets_.clear();
   for (Channel& channel : channels_) {
     if (!channel.active()) continue;
     const Connection& connection = channel.lane.connection();
     const auto events = static_cast<short>(connection.wants_to_send() ? POLLIN | POLLOUT : POLLIN);
-    sockets.push_back({connection.descriptor(), events, 0});
+    sockets_.push_back({connection.descriptor(), events, 0});
   }
   const TimePoint now = SteadyClock::now();
   if (now >= until) return false;
   // Trouble with waiting shows again, and better, when the connection is used.
-  static_cast<void>(net::wait_for(sockets, std::min(until, now + kLook), common_->endpoint.spin));
+  static_cast<void>(net::wait_for(sockets_, std::min(until, now + kLook), common_->endpoint.spin));
   return true;
 }
 
@@ -135,6 +135,9 @@ void RespSession::take_reply(Channel& channel) {
     if (reply.kind == Reply::Kind::nil) blocks_[moving.block].lost_bytes += piece.bytes;
   } else {
     judge_put(reply, moving.done);
+    if (reply.kind == Reply::Kind::error && says_full(reply.text)) {
+      common_->refused_stores.fetch_add(1, std::memory_order_relaxed);
+    }
     if (piece.manifest && moving.done.outcome == Outcome::stored) {
       const TimePoint sent = blocks_[moving.block].manifest_sent;
       blocks_[moving.block].state = Block::State::whole;
@@ -162,9 +165,6 @@ void RespSession::end_op(Channel& channel, std::uint32_t op) {
     // What came out of turn, over another connection.
     hash(op, moving.hashed_bytes, moving.body.size() - moving.hashed_bytes);
     moving.done.body_xxh3 = checksums_[op].value();
-  }
-  if (moving.done.outcome == Outcome::skipped && !moving.done.error.empty()) {
-    common_->refused_stores.fetch_add(1, std::memory_order_relaxed);
   }
   if (moving.kind == Op::Kind::put && !stored) block.state = Block::State::broken;
   if (moving.done.outcome == Outcome::miss) block.state = Block::State::broken;

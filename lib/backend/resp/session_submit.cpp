@@ -13,23 +13,32 @@ using SteadyClock = std::chrono::steady_clock;
 using Outcome = Done::Outcome;
 
 Result<void> RespSession::begin_batch(TimePoint deadline) {
+  const TimePoint until = std::min(deadline, SteadyClock::now() + common_->timeout);
   Result<void> last;
-  bool any = false;
+  bool any = std::any_of(channels_.begin(), channels_.end(), [](const Channel& c) { return c.lane.connected(); });
+  bool tried = false;
   for (Channel& channel : channels_) {
     channel.pieces.clear();
     channel.answered = channel.queued_bytes = 0;
-    last = channel.lane.connect();
-    if (!last) continue;
-    channel.lane.connection().begin(std::min(deadline, SteadyClock::now() + common_->timeout));
+    if (!channel.lane.connected()) {
+      // While others work, one at a time is made anew, so that they do not wait for all that are lost.
+      if (any && std::exchange(tried, true)) continue;
+      last = channel.lane.connect(until);
+      if (!last) continue;
+    }
+    channel.lane.connection().begin(until);
     any = true;
   }
   return any ? Result<void>() : last;
 }
 
-RespSession::Channel* RespSession::least_busy() {
+/// Of the first `among` connections that are there.
+RespSession::Channel* RespSession::least_busy(std::size_t among) {
   Channel* best = nullptr;
   for (Channel& channel : channels_) {
-    if (channel.lane.connected() && (best == nullptr || channel.queued_bytes < best->queued_bytes)) best = &channel;
+    if (!channel.lane.connected()) continue;
+    if (best == nullptr || channel.queued_bytes < best->queued_bytes) best = &channel;
+    if (--among == 0) break;
   }
   return best;
 }
@@ -89,7 +98,7 @@ void RespSession::add_get(const Lease& lease, const Op& op, std::uint32_t index)
   KeyNames::Buffer name;
   std::size_t at = 0;
   for (std::size_t chunk = 0; chunk < cuts_.size(); at += cuts_[chunk], ++chunk) {
-    Channel& channel = *least_busy();
+    Channel& channel = *least_busy(common_->get_connections);
     const std::array words{std::string_view("GET"),
                            common_->names.chunk(lease.blocks[op.block].key, op.part, chunk, name)};
     channel.lane.connection().add(words, {Expected::Kind::value, {}, op.body.subspan(at, cuts_[chunk])});
@@ -118,7 +127,7 @@ void RespSession::add_put(const Lease& lease, const Op& op, std::uint32_t index)
   KeyNames::Buffer name;
   std::size_t at = 0;
   for (std::size_t chunk = 0; chunk < cuts_.size(); at += cuts_[chunk], ++chunk) {
-    Channel& channel = *least_busy();
+    Channel& channel = *least_busy(channels_.size());
     channel.lane.connection().add_set(set, common_->names.chunk(key, op.part, chunk, name), {},
                                       op.body.subspan(at, cuts_[chunk]));
     channel.pieces.push_back({index, false, cuts_[chunk]});
