@@ -88,6 +88,13 @@ class Prober {
     left_ = points.size();
     for (Point& point : points) {
       if (control_.stop) break;
+      if (now() > until_ + plan_.budget && !out_.points.empty()) {
+        out_.warnings.push_back(fmt::format(
+            "{} of {} points were not measured: twice the time budget had passed; give more --time-budget, or "
+            "fewer or smaller points",
+            left_, out_.planned));
+        break;
+      }
       auto ok = prepare(point);
       if (ok) ok = measure(point);
       --left_;

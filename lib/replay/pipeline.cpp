@@ -56,7 +56,9 @@ Pipeline::Pipeline(const ReplayPlan& plan, const Backend& backend, Session& sess
 bool Pipeline::overlaps(const ReplayPlan& plan, const Codec& codec) {
   if (plan.overlap != Overlap::automatic) return plan.overlap == Overlap::on;
   const unsigned cores = std::thread::hardware_concurrency();
-  return !always_identity(codec, *plan.geometry) && 2 * plan.workers <= std::max(cores, 2U);
+  // A codec's work, or layers that are copied to the engine while the next ones come.
+  const bool gains = !always_identity(codec, *plan.geometry) || plan.geometry->layout() == KvLayout::layer;
+  return gains && 2 * plan.workers <= std::max(cores, 2U);
 }
 
 std::size_t Pipeline::memory_bytes(const ReplayPlan& plan, const Codec& codec) {
@@ -159,6 +161,7 @@ void Pipeline::end_hit(std::size_t block) {
 /// without its head.
 void Pipeline::store(const std::atomic<bool>& stop) {
   missing_.assign(request_.blocks.size(), 0);
+  value_bytes_.assign(request_.blocks.size(), 0);
   accepted_.assign(request_.blocks.size(), false);
   if (lookup_failed_ || stopped(stop)) return;
   const TimePoint start = SteadyClock::now();

@@ -122,6 +122,7 @@ class Pipeline {
   std::size_t hit_end_ = 0;  // blocks [engine, hit_end_) were fetched
   std::size_t hit_begin_ = 0;
   std::vector<bool> accepted_;
+  std::vector<std::uint64_t> value_bytes_;   // per block: what its stored values weigh
   std::vector<std::uint32_t> missing_;       // per block: accepted values that did not arrive
   std::vector<Item> items_;                  // to be moved, in order
   std::size_t taken_ = 0;                    // of them, those that are on their way

@@ -31,6 +31,7 @@ void Pipeline::count_blocks(std::uint32_t engine_blocks) {
       }
     } else if (accepted_[i] && missing_[i] == 0) {
       delta_.stored_bytes += bytes;
+      delta_.stored_value_bytes += value_bytes_[i];
     } else {
       count_unstored(i, bytes);
     }

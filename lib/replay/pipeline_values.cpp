@@ -153,7 +153,7 @@ void Pipeline::settle_puts(const Batch& batch) {
     const Op& op = batch.ops[done.op];
     if (done.outcome == Done::Outcome::stored) {
       --missing_[op.block];
-      delta_.stored_value_bytes += ValueHeader::kBytes + op.body.size();
+      value_bytes_[op.block] += ValueHeader::kBytes + op.body.size();
     } else if (done.outcome == Done::Outcome::failed) {
       ++delta_.failed_ops;
       example({op.block, op.part, {}}, "store failed: " + done.error);

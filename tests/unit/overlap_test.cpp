@@ -176,6 +176,9 @@ TEST_SUITE("overlap") {
     bench.geometry = *KvGeometry::make(*find_model("tiny"), options, Tokens(kBlockTokens));
     CHECK_FALSE(Pipeline::overlaps(bench.plan, **raw));
     CHECK(Pipeline::overlaps(bench.plan, **pure));
+    options.layout = KvLayout::layer;
+    bench.geometry = *KvGeometry::make(*find_model("tiny"), options, Tokens(kBlockTokens));
+    CHECK(Pipeline::overlaps(bench.plan, **raw));
     bench.plan.workers = 1024;
     CHECK_FALSE(Pipeline::overlaps(bench.plan, **pure));
     bench.plan.overlap = Overlap::on;

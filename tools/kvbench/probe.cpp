@@ -64,6 +64,8 @@ int probe(const CLI::App& command, const ProbeOptions& options, const std::vecto
   const auto findings = watched_probe(*plan, control);
   if (!findings) return fail(findings.error());
   context.interrupted = findings->interrupted;
+  if (!findings->on_this_host)
+    context.limits.tcp = context.limits.unix_socket = std::nullopt;  // say nothing of a network
 
   const kv::ProbeContext what{context, *findings, plan->backend.text, kv::Bytes(plan->chunk_bytes)};
   const kv::Json document = kv::make_probe_document(what);

@@ -159,6 +159,9 @@ Result<BackendStats> RedisBackend::stats() {
   out.orphan_bytes = common_->orphan_bytes;
   out.wire_in_bytes = common_->wire_in;
   out.wire_out_bytes = common_->wire_out;
+  if (options_.endpoint.tls && !options_.endpoint.tls->verifies()) {
+    out.warnings.emplace_back("verify=false: the server's certificate was not looked at, so anybody may have answered");
+  }
   if (const std::uint64_t refused = common_->refused_stores; refused > 0) {
     out.warnings.push_back(fmt::format(
         "the server is full and refused {} value{}: raise its maxmemory, or set a maxmemory-policy that evicts, "
