@@ -225,6 +225,7 @@ Result<std::size_t> Scaled::encode(const PayloadShape& shape, std::span<const st
     std::copy(payload.begin(), payload.end(), body.begin());
     return payload.size();
   }
+  if (payload.empty()) return 0;  // no tokens: no scales either
   std::byte* to = body.data();
   const std::size_t step = shape.tokens * shape.channels * dtype_bytes(shape.dtype);
   for (std::uint32_t index = 0; index < shape.layers * shape.planes; ++index) {
@@ -244,6 +245,7 @@ Result<std::size_t> Scaled::encode(const PayloadShape& shape, std::span<const st
 Result<void> Scaled::decode(const PayloadShape& shape, std::span<const std::byte> body, std::span<std::byte> payload) {
   if (identity(shape)) return copy_exactly(body, payload);
   if (auto ok = check_body(*this, format_.name, shape, body, payload); !ok) return ok;
+  if (payload.empty()) return {};
   const std::byte* from = body.data();
   const std::size_t step = shape.tokens * shape.channels * dtype_bytes(shape.dtype);
   for (std::uint32_t index = 0; index < shape.layers * shape.planes; ++index) {

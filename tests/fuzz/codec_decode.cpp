@@ -1,5 +1,5 @@
-// Every codec's decoder on any body: it fails, or fills the payload. First bytes: codec, dtype, layers, tokens,
-// channels.
+// Every codec's decoder on any body: it fails, or fills the payload. First bytes: codec, dtype, layers (the highest
+// bit clear: K and V; set: one plane), tokens, channels.
 #include <algorithm>
 #include <vector>
 
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < kPrefix) return 0;
   const std::size_t rows = codecs().size(), which = data[0] % (rows + codec_compositions().size());
   const Dtype dtype = all_dtypes()[data[1] % all_dtypes().size()];
-  const PayloadShape shape{dtype, data[2], 2, data[3], data[4] % 16U};
+  const PayloadShape shape{dtype, data[2] & 0x7fU, data[2] < 0x80 ? 2U : 1U, data[3], data[4] % 16U};
   const auto codec = parse_codec(which < rows ? codecs()[which].name : codec_compositions()[which - rows])->make();
   if (!codec) return 0;
   // Exactly as large as allowed, so that a sanitizer sees any step beyond.
