@@ -132,10 +132,10 @@ Result<bool> PeerLane::receive_some() {
 
 Result<bool> PeerLane::step() {
   while (received_ < (completed_ + 1) * heads_.size()) {
-    const auto out = send_some();
+    auto out = send_some();
     if (!out) return out;
     if (*out) continue;
-    const auto in = receive_some();
+    auto in = receive_some();
     if (!in) return in;
     if (*in) continue;
     return false;

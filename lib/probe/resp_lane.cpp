@@ -62,7 +62,7 @@ Result<void> RespLane::check_reply() {
 
 Result<bool> RespLane::step() {
   while (replies_ < load_.cut.messages()) {
-    const auto one = connection_->step(TimePoint());
+    auto one = connection_->step(TimePoint());
     if (!one || !*one) return one;
     if (auto ok = check_reply(); !ok) return error(ok);
     ++replies_;
