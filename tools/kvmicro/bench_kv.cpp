@@ -30,7 +30,7 @@ struct Load {
 /// 64 MiB in one block, and in 64 blocks of one chunk each: what cutting costs.
 constexpr Load large_block(Wire wire) { return {wire, "raw", 32, 1}; }
 constexpr Load small_blocks(Wire wire) { return {wire, "raw", 1, 64, 64, 2040}; }
-static_assert(2 * 64 * 2040 * 4 == kvmicro::kMiBClass);
+static_assert(std::size_t{2} * 64 * 2040 * 4 == kvmicro::kMiBClass);
 
 /// Payloads and bodies of a batch, and the way to the server.
 class Cache {
