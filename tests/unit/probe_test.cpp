@@ -247,7 +247,7 @@ TEST_SUITE("probe peer") {
     PeerServer server({});
     for (auto* ends_of : {net::tcp_ends, net::unix_ends}) {
       for (const Operation operation : {Operation::get, Operation::set, Operation::exists}) {
-        std::vector<std::byte> source(100'000), rooms(4 * 100'000);
+        std::vector<std::byte> source(100'000), rooms(std::size_t{4} * 100'000);
         std::vector<std::unique_ptr<Lane>> lanes;
         for (std::size_t lane = 0; lane < 2; ++lane) {
           Load load{operation, operation == Operation::exists ? Cut() : Cut::of(100'000, 40'000), source, {}};
@@ -303,7 +303,8 @@ TEST_SUITE("probe peer") {
     auto silent = net::unix_ends();
     REQUIRE(silent);
     std::vector<std::unique_ptr<Lane>> lanes;
-    for (int i = 0; i < 2; ++i) lanes.push_back(std::make_unique<Holding>(silent->near.fd()));
+    lanes.push_back(std::make_unique<Holding>(silent->near.fd()));
+    lanes.push_back(std::make_unique<Holding>(silent->near.fd()));
     Pace pace;
     pace.depth = 3;
     pace.least = std::chrono::milliseconds(2);
