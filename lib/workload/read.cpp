@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <span>
 
 #include "workload/block_size.hpp"
@@ -132,7 +133,8 @@ class Sequence {
 /// Adds a request to a workload under construction if it agrees with those before it.
 Result<void> add(const TraceLine& line, Sequence& sequence, WorkloadBuilder& builder) {
   if (auto checked = sequence.check(line); !checked) return checked;
-  if (auto added = builder.add(line.at, line.input, line.output, line.ids, line.line); !added) return added;
+  if (auto added = builder.add(line.at, line.input, line.output, line.ids, line.line, line.origin); !added)
+    return added;
   sequence.take(line);
   return {};
 }
@@ -141,21 +143,26 @@ Result<void> add(const TraceLine& line, Sequence& sequence, WorkloadBuilder& bui
 class Held {
  public:
   void push(const TraceLine& line) {
-    rows_.push_back({line, ids_.size()});
+    const Origin& from = line.origin;
+    rows_.push_back({line, ids_.size(), {std::string(from.session), std::string(from.tenant)}});
     ids_.insert(ids_.end(), line.ids.begin(), line.ids.end());
   }
   std::size_t size() const { return rows_.size(); }
   TraceLine operator[](std::size_t index) const {
     const std::size_t end = index + 1 < rows_.size() ? rows_[index + 1].first_id : ids_.size();
-    TraceLine line = rows_[index].line;
-    line.ids = std::span(ids_).subspan(rows_[index].first_id, end - rows_[index].first_id);
+    const Row& row = rows_[index];
+    TraceLine line = row.line;
+    line.origin = {
+        .delay = row.line.origin.delay, .session = row.names[0], .tenant = row.names[1], .group = {}, .type = {}};
+    line.ids = std::span(ids_).subspan(row.first_id, end - row.first_id);
     return line;
   }
 
  private:
   struct Row {
-    TraceLine line;
+    TraceLine line;  // its views are stale
     std::size_t first_id;
+    std::array<std::string, 2> names;
   };
   std::vector<Row> rows_;
   std::vector<BlockId> ids_;

@@ -36,12 +36,13 @@ Result<Workload> read_workload(const std::string& path, const ReadOptions& optio
 Result<Workload> read_workload_text(std::string_view bytes, const std::string& name, const ReadOptions& options,
                                     ReadNotes& notes);
 
-/// One line of a trace while it is streamed; `ids` is valid during the call only.
+/// One line of a trace while it is streamed; `ids` and the texts of `origin` are valid during the call only.
 struct TraceLine {
   std::uint64_t line = 0;
   Duration at{};
   Tokens input, output;
   std::span<const BlockId> ids;
+  Origin origin;
 };
 /// Streams in constant memory; the check of parents and sizes covers a sample of the ids, by hash. `sink` returns false
 /// to stop early. Gives the block size: that of `options`, or inferred; nullopt if the sink stopped early, before all

@@ -43,6 +43,10 @@ class TreeSample {
   std::uint64_t limit_, seed_;
 };
 
+std::string number_text(std::optional<std::uint32_t> number) {
+  return number ? std::to_string(*number) : std::string();
+}
+
 template <class Keep>
 Workload filter(const Workload& workload, const Keep& keep) {
   WorkloadBuilder builder(workload.block_size());
@@ -52,8 +56,10 @@ Workload filter(const Workload& workload, const Keep& keep) {
     if (!keep(i, request)) continue;
     ids.clear();
     for (const DenseId dense : request.blocks) ids.push_back(workload.id(dense));
+    const std::string session = number_text(request.session), tenant = number_text(request.tenant);
+    const Origin origin{.delay = request.delay, .session = session, .tenant = tenant, .group = {}, .type = {}};
     // A part of a workload has one parent and one size per id, as the whole has: this cannot fail.
-    [[maybe_unused]] const auto added = builder.add(request.at, request.input, request.output, ids);
+    [[maybe_unused]] const auto added = builder.add(request.at, request.input, request.output, ids, 0, origin);
     assert(added);
   }
   return std::move(builder).build(workload.block_size());

@@ -22,8 +22,10 @@ namespace {
 
 static_assert(Line::kPadding >= simdjson::SIMDJSON_PADDING);
 
-enum Field : unsigned { kTimestamp, kInput, kOutput, kIds, kFields };
-constexpr std::array<const char*, kFields> kNames{"timestamp", "input_length", "output_length", "hash_ids"};
+enum Field : unsigned { kTimestamp, kInput, kOutput, kIds, kRequired };  // then those that may be missing
+enum : unsigned { kSession = kRequired, kDelay, kTenant, kGroup, kType, kFields };
+constexpr std::array<const char*, kFields> kNames{
+    "timestamp", "input_length", "output_length", "hash_ids", "session_id", "delay", "tenant", "group_id", "type"};
 constexpr std::uint64_t kMaxLength = UINT32_MAX;
 constexpr std::uint64_t kMaxMilliseconds = 9'000'000'000'000;  // 285 years: nanoseconds fit 63 bits
 constexpr int kMaxDepth = 64;
@@ -55,7 +57,7 @@ Result<std::uint64_t> read_count(Field field, std::uint64_t lowest, json::value&
   return count;
 }
 
-Result<Duration> read_timestamp(json::value& value) {
+Result<Duration> read_milliseconds(unsigned field, json::value& value) {
   std::uint64_t whole = 0;
   double ms = 0;
   if (value.get_uint64().get(whole) == simdjson::SUCCESS) {
@@ -64,24 +66,7 @@ Result<Duration> read_timestamp(json::value& value) {
              ms <= static_cast<double>(kMaxMilliseconds)) {
     return Duration(std::llround(ms * 1e6));
   }
-  return not_a(kNames[kTimestamp], "a number of milliseconds from 0 to 9e12", value);
-}
-
-Result<void> read_ids(json::value& value, std::vector<BlockId>& ids) {
-  json::array array;
-  if (value.get_array().get(array) != simdjson::SUCCESS) return not_a(kNames[kIds], "an array of numbers", value);
-  ids.clear();
-  for (auto item : array) {
-    BlockId id = 0;
-    if (item.get_uint64().get(id) != simdjson::SUCCESS) {
-      json::value element;
-      if (const auto code = item.get(element)) return malformed(code);
-      return not_a(fmt::format("hash_ids[{}]", ids.size()), "a whole number from 0 to 2^64 - 1", element);
-    }
-    ids.push_back(id);
-  }
-  if (ids.empty()) return error(Code::bad_input, "hash_ids is empty: every block of the prompt has an id", kShape);
-  return {};
+  return not_a(kNames[field], "a number of milliseconds from 0 to 9e12", value);
 }
 
 /// On-demand parsing looks only at what is asked for, so a field that nobody wants is read too.
@@ -125,6 +110,37 @@ simdjson::error_code check_ignored(json::value value, int depth) {  // NOLINT(mi
   }
 }
 
+/// A name: a string, a number as it stands, or nothing (null).
+Result<std::string_view> read_name(unsigned field, json::value& value) {
+  json::json_type type{};
+  if (const auto code = value.type().get(type)) return malformed(code);
+  std::string_view text;
+  if (type == json::json_type::string && value.get_string().get(text) == simdjson::SUCCESS) return text;
+  if (type == json::json_type::number) {
+    text = value.raw_json_token();
+    return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  }
+  if (type == json::json_type::null && !check_ignored(value, 1)) return text;
+  return not_a(kNames[field], "a string or a number", value);
+}
+
+Result<void> read_ids(json::value& value, std::vector<BlockId>& ids) {
+  json::array array;
+  if (value.get_array().get(array) != simdjson::SUCCESS) return not_a(kNames[kIds], "an array of numbers", value);
+  ids.clear();
+  for (auto item : array) {
+    BlockId id = 0;
+    if (item.get_uint64().get(id) != simdjson::SUCCESS) {
+      json::value element;
+      if (const auto code = item.get(element)) return malformed(code);
+      return not_a(fmt::format("hash_ids[{}]", ids.size()), "a whole number from 0 to 2^64 - 1", element);
+    }
+    ids.push_back(id);
+  }
+  if (ids.empty()) return error(Code::bad_input, "hash_ids is empty: every block of the prompt has an id", kShape);
+  return {};
+}
+
 /// Which of our fields this is, beginning with a guess; kFields for others. Consumes the key.
 simdjson::error_code find_field(json::field& field, unsigned guess, unsigned& found) {
   const json::raw_json_string key = field.key();
@@ -138,14 +154,39 @@ simdjson::error_code find_field(json::field& field, unsigned guess, unsigned& fo
   return simdjson::SUCCESS;
 }
 
+/// The delay may be null: the trace has the field, but not for this line.
+Result<void> read_delay(json::value& value, std::optional<Duration>& out) {
+  json::json_type type{};
+  if (!value.type().get(type) && type == json::json_type::null && !check_ignored(value, 1)) return {};
+  const auto time = read_milliseconds(kDelay, value);
+  if (!time) return error(time);
+  out = *time;
+  return {};
+}
+
+std::string_view& name_of(Origin& origin, unsigned field) {
+  switch (field) {
+    case kSession:
+      return origin.session;
+    case kTenant:
+      return origin.tenant;
+    case kGroup:
+      return origin.group;
+    default:
+      return origin.type;
+  }
+}
+
 Result<void> read_field(unsigned which, json::value value, TraceLine& out, std::vector<BlockId>& ids) {
   switch (which) {
     case kTimestamp: {
-      const auto at = read_timestamp(value);
+      const auto at = read_milliseconds(which, value);
       if (!at) return error(at);
       out.at = *at;
       return {};
     }
+    case kDelay:
+      return read_delay(value, out.origin.delay);
     case kInput:
     case kOutput: {
       const auto count = read_count(static_cast<Field>(which), which == kInput ? 1 : 0, value);
@@ -155,14 +196,20 @@ Result<void> read_field(unsigned which, json::value value, TraceLine& out, std::
     }
     case kIds:
       return read_ids(value, ids);
-    default:
+    case kFields:
       if (const auto code = check_ignored(value, kMaxDepth)) return malformed(code);
       return {};
+    default: {
+      const auto name = read_name(which, value);
+      if (!name) return error(name);
+      name_of(out.origin, which) = *name;
+      return {};
+    }
   }
 }
 
 Result<void> check_complete(unsigned seen) {
-  for (unsigned which = 0; which < kFields; ++which) {
+  for (unsigned which = 0; which < kRequired; ++which) {
     if ((seen >> which & 1U) == 0) {
       return error(Code::bad_input, fmt::format("the field {} is missing", kNames[which]), kShape);
     }
@@ -182,6 +229,7 @@ Result<void> TraceLineParser::parse(const Line& line, TraceLine& out) {
     if (code != simdjson::INCORRECT_TYPE) return malformed(code);
     return error(Code::bad_input, "the line is not a JSON object", kShape);
   }
+  out.origin = {};
   unsigned seen = 0, which = kFields - 1;
   for (auto item : object) {
     json::field field;

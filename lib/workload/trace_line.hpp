@@ -13,7 +13,8 @@ class TraceLineParser {
   TraceLineParser();
   ~TraceLineParser();
 
-  /// `out.ids` lives until the next call. Errors (bad_input) carry no place.
+  /// `out.ids` and the texts of `out.origin` live until the next call, or as long as the line. Errors (bad_input) carry
+  /// no place.
   Result<void> parse(const Line& line, TraceLine& out);
 
  private:

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "base/units.hpp"
@@ -15,15 +16,26 @@ using BlockId = std::uint64_t;
 /// The same block as an index 0 <= id < Workload::unique_blocks(), in order of first appearance.
 using DenseId = std::uint32_t;
 
+/// Where a request came from, as far as its trace says; texts are empty where it does not. They are views: see whoever
+/// hands them out.
+struct Origin {
+  std::optional<Duration> delay = std::nullopt;  ///< after the session's previous request ended
+  std::string_view session = {}, tenant = {}, group = {}, type = {};
+};
+
 /// One prompt. `blocks` names its blocks from the first on; the last may be shorter than the block size.
 struct Request {
   Duration at;   ///< arrival, as the trace counts time; never before the request in front of it
   Tokens input;  ///< prompt length, at least 1
   Tokens output;
   std::span<const DenseId> blocks;
+  std::optional<std::uint32_t> session = std::nullopt,
+                               tenant = std::nullopt;  ///< numbered as they appear; nullopt: the trace names none
+  std::optional<Duration> delay = std::nullopt;        ///< see Origin
 };
 
-/// A whole workload in memory: 24 bytes a request, 4 a block reference, 8 a unique block. Immutable once built, so
+/// A whole workload in memory: 24 bytes a request (40 where any names a session, tenant or delay), 4 a block reference,
+/// 8 a unique block. Immutable once built, so
 /// that any number of threads may read it. Every id has one parent: the same blocks stand before it wherever it occurs.
 class Workload {
  public:
@@ -33,6 +45,8 @@ class Workload {
   Request operator[](std::size_t index) const;
   std::size_t unique_blocks() const { return ids_.size(); }
   BlockId id(DenseId dense) const { return ids_[dense]; }
+  std::uint32_t sessions() const { return sessions_; }
+  std::uint32_t tenants() const { return tenants_; }
 
   /// Tokens in block `index` of a request: block_size, or what is left in the last one.
   Tokens tokens_in_block(const Request& request, std::size_t index) const;
@@ -44,8 +58,15 @@ class Workload {
     std::uint32_t input, output;
     std::uint64_t first_ref;
   };
+  struct RowOrigin {
+    std::uint32_t session = kNobody, tenant = kNobody;
+    Duration delay{-1};  // negative: none
+  };
+  static constexpr std::uint32_t kNobody = UINT32_MAX;
   Tokens block_size_;
   LargeVector<Row> rows_;
+  LargeVector<RowOrigin> origins_;  // empty, or one a row
+  std::uint32_t sessions_ = 0, tenants_ = 0;
   LargeVector<DenseId> refs_;
   LargeVector<BlockId> ids_;
 };
@@ -64,7 +85,8 @@ class WorkloadBuilder {
   /// Copies; `ids` need not be dense. input and output below 2^32, arrivals in order. Fails (bad_input) without a trace
   /// in the state if an id occurs twice, or had another parent or size before, or at 2^32 - 1 unique blocks. `line` is
   /// for full_blocks() to name.
-  Result<void> add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids, std::uint64_t line = 0);
+  Result<void> add(Duration at, Tokens input, Tokens output, std::span<const BlockId> ids, std::uint64_t line = 0,
+                   const Origin& origin = {});
   /// What the requests ask of a block size that was not known; whoever finds it checks it with these.
   const FullBlocks& full_blocks() const;
   /// Sets room aside (address space, up to 2 GiB of it) for so many times what was added so far: growing step by step

@@ -14,9 +14,13 @@ NET = BASE | {"net"}
 MODEL = BASE | {"model"}
 MIDDLE = MODEL | NET | {"workload", "policy", "codec", "backend", "prefill", "metrics", "torch"}
 PROBE = MIDDLE | {"probe"}
-TOP = PROBE | {"replay", "report"}
+CURVE = MODEL | {"workload", "policy", "metrics", "curve"}
+IMPORT = MODEL | {"workload", "import"}
+ABOVE_CURVE = CURVE | {"profile", "stats"}
+TOP = PROBE | ABOVE_CURVE | {"import", "replay", "report"}
 MAY_INCLUDE = {"base": BASE, "torch": BASE, "net": NET, "model": MODEL, **{d: MIDDLE for d in MIDDLE - MODEL - NET - {"torch"}},
-               "probe": PROBE, "replay": TOP - {"report"}, "report": TOP}
+               "curve": CURVE, "import": IMPORT, "profile": CURVE | {"profile"}, "stats": CURVE | {"stats"},
+               "probe": PROBE, "replay": PROBE | {"replay"}, "report": TOP}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 FORBIDDEN_IN_LIB = [

@@ -6,7 +6,7 @@ namespace CLI {
 class App;
 }
 
-namespace kvbench {
+namespace kvtool {
 
 /// Each adds a subcommand: its options, help with an example, and a callback that sets `exit_code`. `command_line` is
 /// what the report will quote.
@@ -16,4 +16,4 @@ void add_list(CLI::App& app, int& exit_code);
 void add_probe(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
 void add_peer(CLI::App& app, int& exit_code);
 
-}  // namespace kvbench
+}  // namespace kvtool

@@ -10,13 +10,13 @@
 #include "base/parse.hpp"
 #include "codec/codec.hpp"
 #include "commands.hpp"
-#include "common.hpp"
+#include "common/output.hpp"
 #include "model/model.hpp"
 #include "prefill/prefill.hpp"
 #include "report/document.hpp"
 #include "report/text.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 using kv::Json;
@@ -223,4 +223,4 @@ void add_list(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] { exit_code = list(options->name, options->output); });
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

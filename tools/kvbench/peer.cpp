@@ -8,12 +8,12 @@
 
 #include "base/parse.hpp"
 #include "commands.hpp"
-#include "common.hpp"
+#include "common/output.hpp"
+#include "common/watch.hpp"
 #include "probe/peer_protocol.hpp"
 #include "probe/peer_server.hpp"
-#include "watch.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 struct Options {
@@ -67,4 +67,4 @@ void add_peer(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] { exit_code = peer(*options); });
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

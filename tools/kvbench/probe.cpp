@@ -6,12 +6,12 @@
 
 #include "base/parse.hpp"
 #include "commands.hpp"
+#include "common/watch.hpp"
 #include "metrics/machine.hpp"
 #include "probe_options.hpp"
 #include "report/probe_document.hpp"
-#include "watch.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 constexpr std::chrono::milliseconds kLimitsBudget{450};
@@ -89,4 +89,4 @@ void add_probe(CLI::App& app, const std::vector<std::string>& command_line, int&
       [command, options, command_line, &exit_code] { exit_code = probe(*command, *options, command_line); });
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

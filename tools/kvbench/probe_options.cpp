@@ -9,7 +9,7 @@
 #include "probe/peer_protocol.hpp"
 #include "replay/payload.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 using kv::Code;
@@ -177,4 +177,4 @@ Result<kv::probe::Plan> plan_of(const ProbeOptions& o, const kv::PayloadContent&
   return out;
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

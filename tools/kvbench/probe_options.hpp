@@ -2,11 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "common.hpp"
+#include "common/output.hpp"
 #include "probe/probe.hpp"
 #include "replay/payload_content.hpp"
 
-namespace kvbench {
+namespace kvtool {
 
 /// What `kvbench probe` was asked for, as typed.
 struct ProbeOptions {
@@ -25,4 +25,4 @@ kv::Result<kv::probe::Plan> plan_of(const ProbeOptions& options, const kv::Paylo
 /// What of the payload makes figures doubtful.
 std::vector<std::string> warnings_of(const kv::probe::Plan& plan, const kv::PayloadContent& payload);
 
-}  // namespace kvbench
+}  // namespace kvtool

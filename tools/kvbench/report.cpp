@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "commands.hpp"
-#include "common.hpp"
+#include "common/output.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 struct Options {
@@ -53,4 +53,4 @@ void add_report(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] { exit_code = report(*options); });
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

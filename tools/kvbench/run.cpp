@@ -3,13 +3,13 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "common.hpp"
+#include "common/output.hpp"
+#include "common/watch.hpp"
 #include "metrics/machine.hpp"
 #include "report/report.hpp"
 #include "run_setup.hpp"
-#include "watch.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 constexpr std::uint64_t kOverheadRequests = 2000;
@@ -50,29 +50,6 @@ kv::Json resolved(const RunSetup& s) {
           {"engine_cache_blocks", s.engine_cache.count()},
           {"engine_cache_bytes", (s.geometry->engine_block() * s.engine_cache.count()).count()},
           {"workers", s.workers}};
-}
-
-kv::Json workload_notes(const RunSetup& s) {
-  kv::Json out = {{"lines", s.notes.lines}, {"bad_lines", s.notes.bad_lines}};
-  if (s.sample_error) {
-    const kv::SampleError& e = *s.sample_error;
-    out["sample_error"] = {{"requests_share", e.requests_share},
-                           {"input_tokens_share", e.input_tokens_share},
-                           {"block_refs_share", e.block_refs_share},
-                           {"full_ideal_block_hit_rate", e.full_ideal_block_hit_rate},
-                           {"sample_ideal_block_hit_rate", e.sample_ideal_block_hit_rate}};
-  }
-  return out;
-}
-
-/// How far a sample is from the whole, for a reader of the table.
-std::string sample_note(const kv::SampleError& e) {
-  return fmt::format(
-      "a sample of whole prefix trees: {:.1f} % of the requests, {:.1f} % of the input tokens; its ideal block hit "
-      "rate is "
-      "{:.1f} % against {:.1f} % of the whole",
-      100 * e.requests_share, 100 * e.input_tokens_share, 100 * e.sample_ideal_block_hit_rate,
-      100 * e.full_ideal_block_hit_rate);
 }
 
 kv::RunResult left_out(const Target& target, const kv::CodecSpec& codec, const RunSetup& setup, std::string why) {
@@ -118,7 +95,7 @@ Outcome run_all(const RunSetup& setup, const RunOptions& options, kv::ReplayCont
   Outcome out;
   const auto overhead = kv::harness_overhead(plan_of(setup, options, setup.codecs.front()), kOverheadRequests);
   const std::uint64_t rows = setup.targets.size() * setup.codecs.size() * options.repetitions;
-  const std::uint64_t requests = rows * setup.workload.size();
+  const std::uint64_t requests = rows * setup.input.workload.size();
   const Watch watch(control.stop, [&control, requests] {
     const std::uint64_t done = control.requests_done;
     const double share = requests > 0 ? static_cast<double>(done) / static_cast<double>(requests) : 0;
@@ -144,12 +121,12 @@ kv::ReportContext context_of(const CLI::App& command, const RunOptions& options,
   context.started_at = std::chrono::system_clock::now();
   context.config = config_of(command, setup);
   context.config["resolved"] = resolved(setup);
-  context.workload = kv::summarize(setup.workload);
-  context.workload_path = options.workload;
+  context.workload = kv::summarize(setup.input.workload);
+  context.workload_path = options.workload.path;
   context.payload = setup.payload.name;
-  context.workload_extra = workload_notes(setup);
+  context.workload_extra = workload_notes(setup.input);
   context.warnings = setup.warnings;
-  if (setup.sample_error) context.warnings.push_back(sample_note(*setup.sample_error));
+  if (setup.input.sample_error) context.warnings.push_back(sample_note(*setup.input.sample_error));
   context.machine = kv::describe_machine();
   context.limits = kv::measure_limits(kLimitsBudget);
   return context;
@@ -195,4 +172,4 @@ void add_run(CLI::App& app, const std::vector<std::string>& command_line, int& e
       [command, options, command_line, &exit_code] { exit_code = run(*command, *options, command_line); });
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

@@ -1,68 +1,10 @@
 #include "run_options.hpp"
 
-#include "base/parse.hpp"
-
-namespace kvbench {
+namespace kvtool {
 namespace {
 
-/// "500k" as well as "500000", and no negative number in disguise.
-CLI::Validator count() {
-  const auto to_digits = [](std::string& text) {
-    const auto value = kv::parse_count(text);
-    if (!value) return value.error().message;
-    text = std::to_string(*value);
-    return std::string();
-  };
-  return {to_digits, "COUNT"};
-}
-
-void add_workload_options(CLI::App& command, RunOptions& o) {
-  const std::string group = "Workload";
-  command.add_option("--block-size", o.block_size, "Tokens per block; inferred from the trace if not given")
-      ->transform(count())
-      ->check(CLI::Range(1U, 1U << 24))
-      ->group(group);
-  command.add_flag("--lenient", o.lenient, "Skip and count bad lines instead of failing at the first")->group(group);
-  command.add_option("--sample", o.sample, "Share of whole prefix trees to keep, as 0.1 or 10%")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--skip", o.skip, "Leave out this many requests at the start")
-      ->transform(count())
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--requests", o.requests, "Keep this many requests")->transform(count())->group(group);
-  command.add_option("--seed", o.seed, "Seed of everything random")
-      ->transform(count())
-      ->capture_default_str()
-      ->group(group);
-}
-
-void add_model_options(CLI::App& command, RunOptions& o) {
+void add_payload_options(CLI::App& command, RunOptions& o) {
   const std::string group = "Model and KV";
-  command.add_option("--model", o.model, "Catalogue name or a Hugging Face config.json (see: kvbench list models)")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--kv-dtype", o.kv_dtype, "Element type of the KV cache: fp32, bf16, fp16, fp8_e4m3, int8")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--tp", o.tp, "Tensor-parallel ranks; default: the smallest power of two that fits the model")
-      ->transform(count())
-      ->check(CLI::Range(1U, 1024U))
-      ->group(group);
-  command.add_option("--pp", o.pp, "Pipeline-parallel stages")
-      ->transform(count())
-      ->check(CLI::Range(1U, 1024U))
-      ->capture_default_str()
-      ->group(group);
-  command
-      .add_option("--kv-replication", o.replication, "Equal copies of heads on several ranks: stored once or by each")
-      ->check(CLI::IsMember({"dedup", "naive"}))
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--layout", o.layout, "Values of a block: one for all layers of a rank, or one for each layer")
-      ->check(CLI::IsMember({"block", "layer"}))
-      ->capture_default_str()
-      ->group(group);
   command
       .add_option("--bytes-per-token", o.bytes_per_token,
                   "Scale payloads down, so that a whole trace fits a small machine; labelled scaled")
@@ -126,7 +68,6 @@ void add_measure_options(CLI::App& command, RunOptions& o) {
 }  // namespace
 
 void add_run_options(CLI::App& command, RunOptions& o) {
-  command.add_option("workload", o.workload, "Mooncake-format JSONL; .gz and .zst too, - for stdin")->required();
   command
       .add_option("--backend", o.backends,
                   "Where values live, as a SPEC (see: kvbench list backends); repeat to compare. "
@@ -137,8 +78,9 @@ void add_run_options(CLI::App& command, RunOptions& o) {
       ->capture_default_str();
   command.add_option("--format", o.format, "table, json, csv or markdown")->capture_default_str();
   command.add_option("-o,--output", o.output, "Also write the report as JSON to this file");
-  add_workload_options(command, o);
-  add_model_options(command, o);
+  add_workload_options(command, o.workload);
+  add_model_options(command, o.kv);
+  add_payload_options(command, o);
   add_engine_options(command, o);
   add_measure_options(command, o);
   command.footer(
@@ -150,4 +92,4 @@ void add_run_options(CLI::App& command, RunOptions& o) {
       "Passwords come from KVKIT_REDIS_PASSWORD, never from the command line.");
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

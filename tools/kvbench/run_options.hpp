@@ -4,23 +4,19 @@
 #include <string>
 #include <vector>
 
-namespace kvbench {
+#include "common/model_options.hpp"
+#include "common/workload_input.hpp"
+
+namespace kvtool {
 
 /// What `kvbench run` was asked for, as typed; run_setup.hpp checks it and makes it into a plan.
 struct RunOptions {
-  std::string workload;
+  WorkloadOptions workload;
   std::vector<std::string> backends, codecs{"raw"};
 
-  std::string model = "llama-3.1-8b", kv_dtype = "bf16", replication = "dedup", layout = "block", payload = "kv",
-              adapter, tenant_salt;
-  std::optional<std::uint32_t> tp;
-  std::uint32_t pp = 1;
+  ModelOptions kv;
+  std::string payload = "kv", adapter, tenant_salt;
   std::optional<std::uint64_t> bytes_per_token;
-
-  std::optional<std::uint64_t> block_size, requests;
-  bool lenient = false;
-  std::string sample = "1";
-  std::uint64_t skip = 0, seed = 1;
 
   std::string prefill = "modelled", gpu = "h100", engine_cache = "auto";
   std::optional<double> utilisation;
@@ -36,4 +32,4 @@ struct RunOptions {
 /// The one option table of `kvbench run`.
 void add_run_options(CLI::App& command, RunOptions& options);
 
-}  // namespace kvbench
+}  // namespace kvtool

@@ -8,16 +8,12 @@
 #include "metrics/machine.hpp"
 #include "replay/memory_fit.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 using kv::Bytes;
 using kv::Code;
 using kv::Result;
-
-tl::unexpected<kv::Error> in_option(const char* option, const kv::Error& e) {
-  return kv::error(e.code, fmt::format("{}: {}", option, e.message), e.hint);
-}
 
 Result<std::uint32_t> parse_mode(const std::string& mode) {
   constexpr std::string_view closed = "closed:";
@@ -29,51 +25,26 @@ Result<std::uint32_t> parse_mode(const std::string& mode) {
                    "write closed:N with N from 1 to 1024");
 }
 
-/// Options that are wrong whatever the workload holds are told before it is read: that can take minutes.
-Result<kv::Selection> selection_of(const RunOptions& o) {
-  const auto share = kv::parse_ratio(o.sample);
-  if (!share) return in_option("--sample", share.error());
-  const kv::Selection selection{*share, o.seed, o.skip, o.requests};
-  if (const auto checked = kv::check_selection(selection); !checked) return kv::error(checked);
-  return selection;
-}
-
-Result<void> load_workload(const RunOptions& o, RunSetup& setup) {
-  const auto selection = selection_of(o);
-  if (!selection) return kv::error(selection);
-  kv::ReadOptions read;
-  read.lenient = o.lenient;
-  if (o.block_size) read.block_size = kv::Tokens(*o.block_size);
-  auto workload = kv::read_workload(o.workload, read, setup.notes);
-  if (!workload) return kv::error(workload);
-  auto selected = kv::select(std::move(*workload), *selection);
-  if (!selected) return kv::error(selected);
-  setup.workload = std::move(selected->workload);
-  setup.sample_error = selected->sample_error;
-  if (setup.notes.bad_lines != 0) {
-    setup.warnings.push_back(
-        fmt::format("{} bad lines were skipped, the first: {}", setup.notes.bad_lines,
-                    setup.notes.first_bad.empty() ? std::string("?") : setup.notes.first_bad.front()));
-  }
-  if (o.warmup >= setup.workload.size()) {
+Result<void> check_warmup(const RunOptions& o, const RunSetup& setup) {
+  if (o.warmup >= setup.input.workload.size()) {
     return kv::error(
         Code::bad_input,
-        fmt::format("--warmup {} leaves nothing to measure of {} requests", o.warmup, setup.workload.size()),
+        fmt::format("--warmup {} leaves nothing to measure of {} requests", o.warmup, setup.input.workload.size()),
         "lower --warmup or keep more --requests");
   }
   return {};
 }
 
 Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
-  auto model = kv::find_model(o.model);
+  auto model = kv::find_model(o.kv.model);
   if (!model) return in_option("--model", model.error());
   auto gpu = kv::find_gpu(o.gpu);
   if (!gpu) return in_option("--gpu", gpu.error());
   setup.model = std::move(*model);
   setup.gpu = std::move(*gpu);
-  setup.pp = o.pp;
-  if (o.tp) {
-    setup.tp = *o.tp;
+  setup.pp = o.kv.pp;
+  if (o.kv.tp) {
+    setup.tp = *o.kv.tp;
     // No error: weights are perhaps fp8, and sizes and hits of such a layout can be asked for. A cache that is named
     // says what the weights leave.
     const auto fits = kv::check_memory(setup.model, setup.gpu, setup.tp, setup.pp);
@@ -117,24 +88,17 @@ Result<void> choose_payload(const RunOptions& o, kv::Dtype dtype, RunSetup& setu
 }
 
 Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
-  const auto dtype = kv::dtype_from_name(o.kv_dtype);
-  if (!dtype) {
-    std::string known;
-    for (const kv::Dtype d : kv::all_dtypes()) known += (known.empty() ? "" : ", ") + std::string(kv::dtype_name(d));
-    return kv::error(Code::bad_input, fmt::format("--kv-dtype: unknown type '{}'", o.kv_dtype), "known: " + known);
-  }
-  kv::KvOptions options;
-  options.dtype = *dtype;
+  auto asked = kv_options(o.kv);
+  if (!asked) return kv::error(asked);
+  kv::KvOptions& options = *asked;
+  const kv::Dtype dtype = options.dtype;
   options.tp = setup.tp;
-  options.pp = setup.pp;
-  options.replication = o.replication == "naive" ? kv::KvReplication::naive : kv::KvReplication::dedup;
-  options.layout = o.layout == "layer" ? kv::KvLayout::layer : kv::KvLayout::block;
   options.bytes_per_token = o.bytes_per_token;
   options.adapter = o.adapter;
   options.tenant_salt = o.tenant_salt;
   setup.overlap = o.overlap == "auto" ? kv::Overlap::automatic : o.overlap == "on" ? kv::Overlap::on : kv::Overlap::off;
-  const auto fit = kv::fit_memory(setup.model, options, setup.workload.block_size(), setup.workers,
-                                  all_in_place(setup, *dtype), setup.overlap, kv::machine_memory() / 4);
+  const auto fit = kv::fit_memory(setup.model, options, setup.input.workload.block_size(), setup.workers,
+                                  all_in_place(setup, dtype), setup.overlap, kv::machine_memory() / 4);
   if (!fit) return kv::error(fit);
   options.bytes_per_token = setup.bytes_per_token = fit->bytes_per_token;
   setup.window = fit->window;
@@ -146,10 +110,10 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
                     "{} bytes per token",
                     setup.workers, *options.bytes_per_token));
   }
-  auto geometry = kv::KvGeometry::make(setup.model, options, setup.workload.block_size());
+  auto geometry = kv::KvGeometry::make(setup.model, options, setup.input.workload.block_size());
   if (!geometry) return kv::error(geometry);
   setup.geometry = std::move(*geometry);
-  if (auto ok = choose_payload(o, *dtype, setup); !ok) return ok;
+  if (auto ok = choose_payload(o, dtype, setup); !ok) return ok;
 
   Bytes engine;
   if (o.engine_cache == "auto") {
@@ -202,14 +166,18 @@ Result<RunSetup> set_up(const RunOptions& options) {
   setup.workers = *workers;
   if (auto ok = find_targets(options, setup); !ok) return kv::error(ok);
   if (auto ok = find_engine(options, setup); !ok) return kv::error(ok);
-  if (auto ok = load_workload(options, setup); !ok) return kv::error(ok);
+  auto input = load_workload(options.workload);
+  if (!input) return kv::error(input);
+  setup.input = std::move(*input);
+  setup.warnings.insert(setup.warnings.begin(), setup.input.warnings.begin(), setup.input.warnings.end());
+  if (auto ok = check_warmup(options, setup); !ok) return kv::error(ok);
   if (auto ok = lay_out(options, setup); !ok) return kv::error(ok);
   return setup;
 }
 
 kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const kv::CodecSpec& codec) {
   kv::ReplayPlan plan;
-  plan.workload = &setup.workload;
+  plan.workload = &setup.input.workload;
   plan.geometry = &*setup.geometry;
   plan.prefill = setup.prefill.get();
   plan.gpu = setup.gpu;
@@ -227,4 +195,4 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   return plan;
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

@@ -2,9 +2,8 @@
 #include "backend/registry.hpp"
 #include "replay/replay.hpp"
 #include "run_options.hpp"
-#include "workload/read.hpp"
 
-namespace kvbench {
+namespace kvtool {
 
 /// A backend to run against; one that was not asked for by name may lack its program without failing the run.
 struct Target {
@@ -14,9 +13,7 @@ struct Target {
 
 /// Everything that `kvbench run` needs, checked before anything is measured.
 struct RunSetup {
-  kv::Workload workload;
-  kv::ReadNotes notes;
-  std::optional<kv::SampleError> sample_error;
+  WorkloadInput input;
   kv::Model model;
   kv::Gpu gpu;
   std::uint32_t tp = 1, pp = 1;
@@ -39,4 +36,4 @@ kv::Result<RunSetup> set_up(const RunOptions& options);
 /// The plan of one row; `setup` must outlive it.
 kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const kv::CodecSpec& codec);
 
-}  // namespace kvbench
+}  // namespace kvtool

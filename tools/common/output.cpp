@@ -1,4 +1,4 @@
-#include "common.hpp"
+#include "common/output.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,8 +11,9 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 using kv::Code;
@@ -60,46 +61,7 @@ Result<void> write_all(int fd, std::string_view text, const std::string& name) {
   return {};
 }
 
-/// Where the text of a path really goes.
-struct Destination {
-  int fd = -1;            ///< open for writing, and to be closed unless it is stdout
-  std::string target;     ///< of the rename; links are followed, not replaced
-  std::string temporary;  ///< beside it, within its file system; empty: `fd` is the destination itself
-};
-
 bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
-
-Result<Destination> open_destination(const std::string& path) {
-  struct stat old {
-  }, standard{};
-  const bool exists = stat(path.c_str(), &old) == 0;
-  if (path.empty() || (exists && fstat(STDOUT_FILENO, &standard) == 0 && same_file(old, standard))) {
-    return Destination{STDOUT_FILENO, {}, {}};
-  }
-  Destination to;
-  if (!exists || S_ISREG(old.st_mode)) {
-    char resolved[PATH_MAX];
-    to.target = realpath(path.c_str(), resolved) != nullptr ? resolved : path;
-    to.temporary = fmt::format("{}.kvbench-{}", to.target, getpid());
-    to.fd = open(to.temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (to.fd >= 0 && exists) fchmod(to.fd, old.st_mode & 07777);
-    if (to.fd >= 0) return to;
-    if (!exists || errno == ENOSPC) return error(cannot_make(path, errno));
-    to.temporary.clear();  // the directory takes no new file, but this one can perhaps be written in place
-  }
-  to.fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  return to.fd >= 0 ? Result<Destination>(to) : error(cannot_make(path, errno));
-}
-
-/// Closing reports what a file system noticed late (quota, NFS).
-Result<void> finish(const Destination& to, Result<void> written, const std::string& path) {
-  if (to.fd == STDOUT_FILENO) return written;
-  if (close(to.fd) != 0 && written) written = cannot_write(path, errno);
-  if (to.temporary.empty()) return written;
-  if (written && rename(to.temporary.c_str(), to.target.c_str()) != 0) written = cannot_write(path, errno);
-  if (!written) unlink(to.temporary.c_str());
-  return written;
-}
 
 kv::Json value_of(const CLI::Option& option) {
   const auto& given = option.results();
@@ -138,25 +100,78 @@ kv::Style terminal_style() {
   return style;
 }
 
-Result<void> write_output(const std::string& text, const std::string& path) {
-  const auto to = open_destination(path);
-  if (!to) return error(to);
-  auto written = write_all(to->fd, text, path.empty() ? "stdout" : path);
-  struct stat file {};
-  const bool in_place = to->fd != STDOUT_FILENO && to->temporary.empty();
-  if (written && in_place && fstat(to->fd, &file) == 0 && S_ISREG(file.st_mode) &&
-      ftruncate(to->fd, static_cast<off_t>(text.size())) != 0) {
-    written = cannot_write(path, errno);
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      target_(std::move(other.target_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::exchange(other.fd_, -1)),
+      written_(other.written_) {}
+
+OutputFile::~OutputFile() {
+  if (fd_ < 0 || fd_ == STDOUT_FILENO) return;
+  close(fd_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+// target_: of the rename; links are followed, not replaced. temporary_: beside it, within its file system; empty: the
+// destination itself is open.
+Result<OutputFile> OutputFile::open(const std::string& path) {
+  OutputFile to;
+  to.path_ = path.empty() ? "stdout" : path;
+  struct stat old {
+  }, standard{};
+  const bool exists = stat(path.c_str(), &old) == 0;
+  if (path.empty() || (exists && fstat(STDOUT_FILENO, &standard) == 0 && same_file(old, standard))) {
+    to.fd_ = STDOUT_FILENO;
+    return to;
   }
-  return finish(*to, std::move(written), path);
+  if (!exists || S_ISREG(old.st_mode)) {
+    char resolved[PATH_MAX];
+    to.target_ = realpath(path.c_str(), resolved) != nullptr ? resolved : path;
+    to.temporary_ = fmt::format("{}.{}-{}", to.target_, program_invocation_short_name, getpid());
+    to.fd_ = ::open(to.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (to.fd_ >= 0 && exists) fchmod(to.fd_, old.st_mode & 07777);
+    if (to.fd_ >= 0) return to;
+    if (!exists || errno == ENOSPC) return error(cannot_make(path, errno));
+    to.temporary_.clear();  // the directory takes no new file, but this one can perhaps be written in place
+  }
+  to.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (to.fd_ < 0) return error(cannot_make(path, errno));
+  return to;
+}
+
+Result<void> OutputFile::write(std::string_view bytes) {
+  written_ += bytes.size();
+  return write_all(fd_, bytes, path_);
+}
+
+// Closing reports what a file system noticed late (quota, NFS).
+Result<void> OutputFile::finish() {
+  if (fd_ == STDOUT_FILENO) return {};
+  struct stat file {};
+  const bool in_place = temporary_.empty() && fstat(fd_, &file) == 0 && S_ISREG(file.st_mode);
+  if (in_place && ftruncate(fd_, static_cast<off_t>(written_)) != 0) return cannot_write(path_, errno);
+  if (close(std::exchange(fd_, -1)) != 0) {
+    const int reason = errno;
+    if (!temporary_.empty()) unlink(temporary_.c_str());
+    return cannot_write(path_, reason);
+  }
+  if (temporary_.empty() || rename(temporary_.c_str(), target_.c_str()) == 0) return {};
+  const int reason = errno;
+  unlink(temporary_.c_str());
+  return cannot_write(path_, reason);
+}
+
+Result<void> write_output(const std::string& text, const std::string& path) {
+  auto to = OutputFile::open(path);
+  if (!to) return error(to);
+  if (auto written = to->write(text); !written) return written;
+  return to->finish();
 }
 
 Result<void> check_output(const std::string& path) {
-  const auto to = open_destination(path);
-  if (!to) return error(to);
-  if (to->fd != STDOUT_FILENO) close(to->fd);
-  if (!to->temporary.empty()) unlink(to->temporary.c_str());
-  return {};
+  const auto to = OutputFile::open(path);
+  return to ? Result<void>() : error(to);
 }
 
 void open_standard_streams() {
@@ -176,7 +191,7 @@ void say(std::string_view text) {
 }
 
 int fail(const kv::Error& error) {
-  say(fmt::format("kvbench: {}\n", error.message));
+  say(fmt::format("{}: {}\n", program_invocation_short_name, error.message));
   if (!error.hint.empty()) say(fmt::format("  hint: {}\n", error.hint));
   switch (error.code) {
     case Code::bad_input:
@@ -192,4 +207,4 @@ int fail(const kv::Error& error) {
   return 1;
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

@@ -1,13 +1,13 @@
-#include "watch.hpp"
+#include "common/watch.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
 
-#include "common.hpp"
+#include "common/output.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 sigset_t stop_signals() {
@@ -48,4 +48,4 @@ void Watch::loop() {
   }
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

@@ -4,7 +4,7 @@
 #include <string>
 #include <thread>
 
-namespace kvbench {
+namespace kvtool {
 
 /// While it lives, SIGINT and SIGTERM set `stop`, which ends what is measured cleanly (a second one ends the program),
 /// and a terminal on stderr shows how far it is, in the words of `progress`. Make it before any other thread, so that
@@ -27,4 +27,4 @@ class Watch {
   std::thread thread_;
 };
 
-}  // namespace kvbench
+}  // namespace kvtool

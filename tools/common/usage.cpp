@@ -1,4 +1,4 @@
-#include "usage.hpp"
+#include "common/usage.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/parse.hpp"
 
-namespace kvbench {
+namespace kvtool {
 namespace {
 
 /// The command that the user meant: the innermost that was recognised.
@@ -67,4 +67,4 @@ kv::Error explain(const CLI::App& app, const CLI::ParseError& error) {
   return {kv::Code::bad_input, error.what(), fmt::format("see: {} --help", path_of(command))};
 }
 
-}  // namespace kvbench
+}  // namespace kvtool

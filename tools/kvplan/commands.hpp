@@ -1,0 +1,14 @@
+#pragma once
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace kvtool {
+
+/// Each adds a subcommand: its options, help with an example, and a callback that sets `exit_code`. `command_line` is
+/// what a document will quote.
+
+}  // namespace kvtool

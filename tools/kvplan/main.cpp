@@ -1,0 +1,17 @@
+#include "common/main.hpp"
+
+#include "commands.hpp"
+
+int main(int argc, char** argv) {
+  const kvtool::Tool kvplan{
+      .name = "kvplan",
+      .summary =
+          "Turns a workload, a model and prices into the size of a KV cache, and says whether it is worth having.",
+      .example = "kvplan curve workloads/chat.jsonl",
+      .config_example = "[curve] policy=\"lru\" ...",
+      .libraries = "",
+      .memory_hint = "use --rate or --max-memory, which sample the trace",
+      .add_commands = [](CLI::App&, const std::vector<std::string>&, int&) {},
+  };
+  return kvtool::run_tool(kvplan, argc, argv);
+}

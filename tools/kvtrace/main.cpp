@@ -1,0 +1,16 @@
+#include "common/main.hpp"
+
+#include "commands.hpp"
+
+int main(int argc, char** argv) {
+  const kvtool::Tool kvtrace{
+      .name = "kvtrace",
+      .summary = "Imports, generates, fits, samples and describes prefix workloads.",
+      .example = "kvtrace stats workloads/chat.jsonl",
+      .config_example = "[stats] format=\"json\" ...",
+      .libraries = "",
+      .memory_hint = "use kvtrace sample first",
+      .add_commands = [](CLI::App&, const std::vector<std::string>&, int&) {},
+  };
+  return kvtool::run_tool(kvtrace, argc, argv);
+}
