@@ -11,6 +11,7 @@ void LruCurve::add(const Request& request, Tokens block_size) {
   block_size_ = block_size;
   if (count >= sizes_.size()) sizes_.resize(count + 1);
   ++sizes_[count];
+  refs_ += count;
   const std::uint64_t lacking = block_size.count() * count - request.input.count();
   stack_.touch(request.blocks, [&](const RecencyStack::Run& run) {
     note({run.position, run.count, run.index + run.count == count ? lacking : 0, run.index == 0});
@@ -55,14 +56,15 @@ void LruCurve::finish() {
   }
 }
 
-CacheHits LruCurve::at(Blocks capacity) const {
+SimulationResult LruCurve::at(Blocks capacity) const {
   const std::uint64_t at = std::min<std::uint64_t>(capacity.count(), places_.size() - 1);
   const Place& place = places_[at];
-  CacheHits hits;
+  SimulationResult hits;
   hits.requests_with_hit = place.firsts;
   hits.block_hits = place.blocks;
   hits.token_hits = place.blocks * block_size_.count() - place.lacking;
   hits.insertions = refs_within_[std::min<std::uint64_t>(capacity.count(), refs_within_.size() - 1)] - hits.block_hits;
+  hits.unstored = refs_ - hits.block_hits - hits.insertions;
   hits.evictions = hits.insertions - std::min(capacity.count(), unique_blocks());
   return hits;
 }

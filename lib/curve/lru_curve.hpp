@@ -5,17 +5,10 @@
 
 #include "base/units.hpp"
 #include "curve/recency_stack.hpp"
+#include "curve/simulate.hpp"
 #include "workload/workload.hpp"
 
 namespace kv {
-
-/// What a cache of one size serves of a workload, by the protocol of policy/block_cache.hpp.
-struct CacheHits {
-  std::uint64_t requests_with_hit = 0, block_hits = 0;
-  std::uint64_t token_hits = 0;  ///< min(hit blocks x block size, input) a request
-  std::uint64_t insertions = 0, evictions = 0;
-  friend bool operator==(const CacheHits&, const CacheHits&) = default;
-};
 
 /// The hits of LRU caches of every size, exactly, in one pass over the requests (RecencyStack). Requests larger than a
 /// cache, of which it stores the leading blocks only, are exact as well: its contents are the top of the stack always.
@@ -29,7 +22,7 @@ class LruCurve {
   /// After the last request: sums up. at() may be asked from then on.
   void finish();
 
-  CacheHits at(Blocks capacity) const;
+  SimulationResult at(Blocks capacity) const;
   /// From this size on nothing more is hit.
   Blocks largest_distance() const { return Blocks(largest_); }
   std::uint64_t unique_blocks() const { return stack_.size(); }
@@ -59,7 +52,7 @@ class LruCurve {
   std::size_t noted_ = 0;
   std::vector<std::uint64_t> sizes_;        // requests by number of blocks
   std::vector<std::uint64_t> refs_within_;  // by capacity up to the longest request: sum of min(blocks, capacity)
-  std::uint64_t largest_ = 0;
+  std::uint64_t largest_ = 0, refs_ = 0;
 };
 
 LruCurve lru_curve(const Workload& workload);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/parse.hpp"
@@ -35,6 +36,8 @@ std::string number_text(double value, Unit unit) {
       return format_bytes(Bytes(whole(value)));
     case Unit::nanoseconds:
       return format_duration(Duration(static_cast<std::int64_t>(whole(value))));
+    case Unit::seconds:
+      return format_duration(from_seconds(std::clamp(value, 0.0, 9e9)));
     case Unit::ratio:
       return fmt::format("{:.1f}%", 100 * value);
     case Unit::factor:
@@ -45,6 +48,10 @@ std::string number_text(double value, Unit unit) {
       return (value < 999.5 ? three_digits(value) : format_count(whole(value))) + " /s";
     case Unit::ns_per_byte:
       return fmt::format("{:.3f} ns/B", value);
+    case Unit::usd:
+      return fmt::format("{:.2f}", value);
+    case Unit::amount:
+      return std::abs(value) < 999.5 ? three_digits(value) : format_count(whole(value));
     case Unit::flag:
     case Unit::text:
     case Unit::texts:
