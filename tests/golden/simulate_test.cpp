@@ -1,38 +1,16 @@
 // Simulation on the real trace against ../shared/traces/conversation_trace.golden.json, of an independent program.
 #include <doctest/doctest.h>
 
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "curve/simulate.hpp"
-#include "support/traces.hpp"
-#include "workload/read.hpp"
+#include "support/golden_trace.hpp"
 
 using namespace kv;
 
-namespace {
-
-struct Golden {
-  Workload workload;
-  nlohmann::json figures;
-};
-
-std::optional<Golden> golden() {
-  const auto path = test::trace_path("conversation_trace.jsonl");
-  if (!path) return std::nullopt;
-  ReadNotes notes;
-  auto workload = read_workload(*path, {}, notes);
-  REQUIRE(workload.has_value());
-  std::ifstream file(*test::trace_path("conversation_trace.golden.json"));
-  return Golden{std::move(*workload), nlohmann::json::parse(file)};
-}
-
-}  // namespace
-
 TEST_SUITE("golden simulation") {
   TEST_CASE("LRU and FIFO give the golden hits, insertions and evictions at every capacity") {
-    const auto g = golden();
+    const auto g = test::golden();
     if (!g) return;
     for (const char* policy : {"lru", "fifo"}) {
       const auto& rows = g->figures.at(policy);
@@ -51,7 +29,7 @@ TEST_SUITE("golden simulation") {
   }
 
   TEST_CASE("a sliding ttl gives the golden hits where nothing is evicted") {
-    const auto g = golden();
+    const auto g = test::golden();
     if (!g) return;
     for (const auto& row : g->figures.at("sliding_ttl")) {
       const SimulationOptions options{.sliding_ttl = std::chrono::seconds(row.at("ttl_s").get<int>())};
@@ -63,7 +41,7 @@ TEST_SUITE("golden simulation") {
   }
 
   TEST_CASE("without eviction every policy has the ideal hits; with it none has more than belady") {
-    const auto g = golden();
+    const auto g = test::golden();
     if (!g) return;
     const Blocks all(std::numeric_limits<std::uint64_t>::max()), some(18279);
     const auto bound = simulate(g->workload, *find_policy("belady"), some);
