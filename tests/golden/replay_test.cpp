@@ -2,32 +2,14 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "backend/registry.hpp"
+#include "curve/simulate.hpp"
 #include "replay/replay.hpp"
-#include "support/traces.hpp"
-#include "workload/read.hpp"
+#include "support/golden_trace.hpp"
 
 using namespace kv;
 
 namespace {
-
-struct Golden {
-  Workload workload;
-  nlohmann::json figures;
-};
-
-std::optional<Golden> golden() {
-  const auto path = test::trace_path("conversation_trace.jsonl");
-  if (!path) return std::nullopt;
-  ReadNotes notes;
-  auto workload = read_workload(*path, {}, notes);
-  REQUIRE(workload.has_value());
-  std::ifstream file(*test::trace_path("conversation_trace.golden.json"));
-  return Golden{std::move(*workload), nlohmann::json::parse(file)};
-}
 
 Repetition run(const Workload& workload, const std::string& spec, std::uint32_t workers) {
   KvOptions options;
@@ -62,7 +44,7 @@ void check_conservation(const Workload& workload, const Counts& c) {
 }
 
 void check_rows(const char* policy) {
-  const auto g = golden();
+  const auto g = test::golden();
   if (!g) return;
   for (const auto& row : g->figures.at(policy)) {
     const std::uint64_t capacity = row.at("capacity_blocks");
@@ -85,8 +67,31 @@ TEST_SUITE("golden replay") {
     check_rows("fifo");
   }
 
+  TEST_CASE("local: with any policy gives the hits, insertions and evictions that are simulated") {
+    const auto g = test::golden();
+    if (!g) return;
+    for (const PolicyRow& row : policies()) {
+      if (!row.online()) continue;
+      for (const std::uint64_t capacity : {100U, 18279U}) {  // the longest request has 247 blocks
+        for (const std::uint32_t admit : {1U, 2U}) {
+          if (admit == 2 && capacity == 100) continue;
+          const auto spec = fmt::format("local:?capacity_blocks={}&policy={}&admit={}", capacity, row.name, admit);
+          CAPTURE(spec);
+          const Counts c = run(g->workload, spec, 1).counts;
+          const auto sum = simulate(g->workload, row, Blocks(capacity), {.admit = admit});
+          CHECK(c.requests_with_hit == sum.requests_with_hit);
+          CHECK(c.block_hits == sum.block_hits);
+          CHECK(c.token_hits == sum.token_hits);
+          CHECK(c.insertions == sum.insertions);
+          CHECK(c.evictions == sum.evictions);
+          check_conservation(g->workload, c);
+        }
+      }
+    }
+  }
+
   TEST_CASE("eight workers lose and corrupt nothing") {
-    const auto g = golden();
+    const auto g = test::golden();
     if (!g) return;
     const Counts c = run(g->workload, "local:?capacity_blocks=18279", 8).counts;
     check_conservation(g->workload, c);
@@ -96,7 +101,7 @@ TEST_SUITE("golden replay") {
   }
 
   TEST_CASE("null: finds and stores nothing, and every byte counts as unstored") {
-    const auto g = golden();
+    const auto g = test::golden();
     if (!g) return;
     const Counts c = run(g->workload, "null:", 1).counts;
     check_conservation(g->workload, c);

@@ -7,34 +7,15 @@
 #include "curve/lru_curve.hpp"
 #include "curve/ranked_bits.hpp"
 #include "curve/ttl_curve.hpp"
-#include "policy/block_cache.hpp"
+#include "curve/simulate.hpp"
 #include "support/random_workload.hpp"
 
 using namespace kv;
 
 namespace {
 
-CacheHits simulate_lru(const Workload& workload, Blocks capacity) {
-  BlockCache cache(capacity.count(), find_policy("lru")->make());
-  CacheHits hits;
-  std::vector<Handle> victims;
-  for (std::size_t i = 0; i < workload.size(); ++i) {
-    const Request request = workload[i];
-    std::size_t known = 0;
-    while (known < request.blocks.size() && cache.resident(request.blocks[known])) ++known;
-    hits.requests_with_hit += known > 0;
-    hits.block_hits += known;
-    hits.token_hits += std::min(known * workload.block_size().count(), request.input.count());
-    const std::vector<std::uint32_t> weights(request.blocks.size(), 1);
-    std::vector<std::uint8_t> pinned(request.blocks.size()), accepted(request.blocks.size());
-    cache.admit(request.blocks, weights, pinned, accepted, victims);
-    for (std::size_t b = 0; b < request.blocks.size(); ++b) {
-      if (pinned[b]) cache.unpin(request.blocks[b]);
-    }
-  }
-  hits.insertions = cache.insertions();
-  hits.evictions = cache.evictions();
-  return hits;
+SimulationResult simulate_lru(const Workload& workload, Blocks capacity) {
+  return simulate(workload, *find_policy("lru"), capacity);
 }
 
 /// Positions by a plain list.
@@ -91,7 +72,7 @@ TEST_SUITE("curves") {
       const Workload workload = test::random_workload(seed);
       const LruCurve curve = lru_curve(workload);
       const IdealHits ideal = ideal_hits(workload);
-      const CacheHits all = curve.at(Blocks(workload.unique_blocks()));
+      const SimulationResult all = curve.at(Blocks(workload.unique_blocks()));
       RC_ASSERT(all.block_hits == ideal.block_hits);
       RC_ASSERT(all.token_hits == ideal.token_hits);
       RC_ASSERT(all.requests_with_hit == ideal.requests_with_hit);
