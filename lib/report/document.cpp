@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/parse.hpp"
@@ -35,6 +36,8 @@ std::string number_text(double value, Unit unit) {
       return format_bytes(Bytes(whole(value)));
     case Unit::nanoseconds:
       return format_duration(Duration(static_cast<std::int64_t>(whole(value))));
+    case Unit::seconds:
+      return format_duration(from_seconds(std::clamp(value, 0.0, 9e9)));
     case Unit::ratio:
       return fmt::format("{:.1f}%", 100 * value);
     case Unit::factor:

@@ -7,7 +7,7 @@
 
 namespace kv {
 
-enum class Unit { flag, text, texts, count, bytes, nanoseconds, ratio, factor, bytes_per_s, per_s, ns_per_byte };
+enum class Unit { flag, text, texts, count, bytes, nanoseconds, seconds, ratio, factor, bytes_per_s, per_s, ns_per_byte };
 enum class Role { identity, metric, context };
 enum class Better { neither, higher, lower };
 

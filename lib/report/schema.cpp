@@ -63,6 +63,8 @@ std::string_view unit_name(Unit unit) {
       return "bytes";
     case Unit::nanoseconds:
       return "ns";
+    case Unit::seconds:
+      return "s";
     case Unit::ratio:
       return "share, 0 to 1";
     case Unit::factor:
