@@ -7,8 +7,8 @@ namespace kv {
 
 using State = BlockEntry::State;
 
-BlockDirectory::BlockDirectory(const ArenaLayout& layout, std::unique_ptr<Policy> policy)
-    : layout_(layout), cache_(layout.capacity, std::move(policy)), heap_(layout.granules) {}
+BlockDirectory::BlockDirectory(const ArenaLayout& layout, const PolicyRow& policy, std::uint32_t admit)
+    : layout_(layout), cache_(policy, {.capacity = layout.capacity, .admit = admit}), heap_(layout.granules) {}
 
 void BlockDirectory::acquire(std::span<const BlockRef> blocks, Lease& lease) {
   lease.blocks.assign(blocks.begin(), blocks.end());
@@ -33,7 +33,7 @@ void BlockDirectory::admit(Lease& lease, std::vector<bool>& accepted) {
   name_blocks(lease);
   victims_.clear();
   accepted_.resize(handles_.size());
-  cache_.admit(handles_, weights_, pinned_, accepted_, victims_);
+  cache_.admit({handles_, weights_, pinned_, accepted_}, names_, victims_);
   for (const Handle victim : victims_) forget(victim);
   settle(lease, accepted);
 }
@@ -43,6 +43,7 @@ void BlockDirectory::admit(Lease& lease, std::vector<bool>& accepted) {
 void BlockDirectory::name_blocks(const Lease& lease) {
   position_.clear();
   handles_.clear();
+  names_.clear();
   weights_.clear();
   pinned_.clear();
   for (std::size_t i = 0; i < lease.blocks.size(); ++i) {
@@ -57,6 +58,7 @@ void BlockDirectory::name_blocks(const Lease& lease) {
     }
     position_.push_back(static_cast<std::uint32_t>(i));
     handles_.push_back(handle);
+    names_.push_back(lease.blocks[i].key);
     weights_.push_back(layout_.weight_of(lease.blocks[i]));
     pinned_.push_back((lease.state[i] & kHeld) != 0);
   }

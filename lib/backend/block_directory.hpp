@@ -8,7 +8,7 @@
 #include "backend/arena_layout.hpp"
 #include "backend/backend.hpp"
 #include "backend/key_index.hpp"
-#include "policy/block_cache.hpp"
+#include "policy/named_cache.hpp"
 
 namespace kv {
 
@@ -40,7 +40,7 @@ struct BlockEntry {
 /// moved here. Not thread-safe; entries stay where they are, so that what a lease pins can be read without a lock.
 class BlockDirectory {
  public:
-  BlockDirectory(const ArenaLayout& layout, std::unique_ptr<Policy> policy);
+  BlockDirectory(const ArenaLayout& layout, const PolicyRow& policy, std::uint32_t admit);
 
   /// These three as in Session; `lease.state` and `lease.handles` are kept by this class.
   void acquire(std::span<const BlockRef> blocks, Lease& lease);
@@ -68,7 +68,7 @@ class BlockDirectory {
   void settle(Lease& lease, std::vector<bool>& accepted);
 
   ArenaLayout layout_;
-  BlockCache cache_;
+  NamedCache<Key> cache_;
   KeyIndex index_;
   GranuleHeap heap_;
   std::vector<std::unique_ptr<BlockEntry>> entries_;
@@ -77,6 +77,7 @@ class BlockDirectory {
   // Of admit, kept for their memory: the request's blocks, each once.
   std::vector<std::uint32_t> position_;
   std::vector<Handle> handles_, victims_;
+  std::vector<Key> names_;
   std::vector<std::uint32_t> weights_;
   std::vector<std::uint8_t> pinned_, accepted_;
 };

@@ -139,23 +139,41 @@ MemoryBackend::MemoryBackend(const MemoryKind& kind, const BackendSpec& spec, co
     : kind_(kind), policy_(policy) {
   if (spec.options.has("capacity")) capacity_ = spec.options.bytes("capacity");
   if (spec.options.has("capacity_blocks")) capacity_blocks_ = spec.options.count("capacity_blocks");
+  admit_ = static_cast<std::uint32_t>(spec.options.count("admit"));
 }
+
+namespace {
+
+Result<const PolicyRow*> named_policy(const std::string& scheme, const std::string& name) {
+  const PolicyRow* policy = find_policy(name);
+  if (policy != nullptr && policy->online()) return policy;
+  if (policy != nullptr) {
+    return error(Code::bad_input, fmt::format("{}: the policy {} must know the future", scheme, name),
+                 "it is for simulation; here: " + policy_names());
+  }
+  std::vector<std::string> names;
+  for (const PolicyRow& row : policies()) {
+    if (row.online()) names.push_back(row.name);
+  }
+  const auto close = nearest(name, names);
+  return error(Code::bad_input, fmt::format("{}: unknown policy {}", scheme, quote(name)),
+               (close ? fmt::format("did you mean '{}'? ", *close) : "") + "known policies: " + policy_names());
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Backend>> MemoryBackend::make(const MemoryKind& kind, const BackendSpec& spec) {
   const OptionValues& options = spec.options;
   if (options.has("capacity") && options.has("capacity_blocks")) {
     return error(Code::bad_input, kind.scheme + ": both capacity and capacity_blocks are given", "give one of them");
   }
-  const std::string name = options.text("policy");
-  const PolicyRow* policy = find_policy(name);
-  if (policy == nullptr) {
-    std::vector<std::string> names;
-    for (const PolicyRow& row : policies()) names.push_back(row.name);
-    const auto close = nearest(name, names);
-    return error(Code::bad_input, fmt::format("{}: unknown policy {}", kind.scheme, quote(name)),
-                 (close ? fmt::format("did you mean '{}'? ", *close) : "") + "known policies: " + policy_names());
+  const auto policy = named_policy(kind.scheme, options.text("policy"));
+  if (!policy) return error(policy);
+  if (const std::uint64_t admit = options.count("admit"); admit < 1 || admit > kMostAdmit) {
+    return error(Code::bad_input, fmt::format("{}: admit={} is not from 1 to {}", kind.scheme, admit, kMostAdmit),
+                 "admit=2 stores a block at its second use");
   }
-  return std::unique_ptr<Backend>(new MemoryBackend(kind, spec, *policy));
+  return std::unique_ptr<Backend>(new MemoryBackend(kind, spec, **policy));
 }
 
 Result<void> MemoryBackend::start(const Needs& needs) {
@@ -200,14 +218,15 @@ Result<BackendStats> MemoryBackend::stats() {
 
 Result<void> MemoryBackend::clear() {
   const std::lock_guard lock(mutex_);
-  directory_.emplace(layout_, policy_.make());
+  directory_.emplace(layout_, policy_, admit_);
   return {};
 }
 
 std::vector<OptionRow> memory_options(const std::string& preset) {
   return {{"capacity", OptionKind::bytes, "", "memory for blocks; default: " + preset},
           {"capacity_blocks", OptionKind::count, "", "instead of capacity: how many blocks, whatever they weigh"},
-          {"policy", OptionKind::text, "lru", "which block leaves first: " + policy_names()}};
+          {"policy", OptionKind::text, "lru", "which block leaves first: " + policy_names()},
+          {"admit", OptionKind::count, "1", "store a block at its K-th use only, counted over all requests"}};
 }
 
 }  // namespace kv

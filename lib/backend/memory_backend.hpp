@@ -50,6 +50,7 @@ class MemoryBackend final : public Backend {
   std::optional<Bytes> capacity_;
   std::optional<std::uint64_t> capacity_blocks_;
   const PolicyRow& policy_;
+  std::uint32_t admit_ = 1;
 
   ArenaLayout layout_;
   Bytes nominal_;  // what capacities() says

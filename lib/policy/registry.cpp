@@ -1,23 +1,21 @@
 #include <array>
 
-#include "policy/policy.hpp"
-#include "policy/queue_policy.hpp"
+#include "policy/rows.hpp"
 
 namespace kv {
-namespace {
 
-template <bool kMoveOnTouch>
-std::unique_ptr<Policy> make_queue() {
-  return std::make_unique<QueuePolicy>(kMoveOnTouch);
+PolicyRow belady_row() {
+  return {
+      .name = "belady",
+      .summary =
+          "clairvoyant: the block that is used again last leaves first, or is not stored at all; no policy hits more",
+      .source = "Belady 1966; Carlisle, Lloyd 1995",
+  };
 }
 
-}  // namespace
-
 std::span<const PolicyRow> policies() {
-  static const std::array rows{
-      PolicyRow{"lru", "the block that was used longest ago leaves first", make_queue<true>},
-      PolicyRow{"fifo", "the block that was stored longest ago leaves first", make_queue<false>},
-  };
+  static const std::array rows{lru_row(), fifo_row(), lfu_row(),          sieve_row(),    s3_fifo_row(),
+                               arc_row(), gdsf_row(), length_aware_row(), leaf_lru_row(), belady_row()};
   return rows;
 }
 
@@ -30,7 +28,9 @@ const PolicyRow* find_policy(const std::string& name) {
 
 std::string policy_names() {
   std::string names;
-  for (const PolicyRow& row : policies()) names += (names.empty() ? "" : ", ") + row.name;
+  for (const PolicyRow& row : policies()) {
+    if (row.online()) names += (names.empty() ? "" : ", ") + row.name;
+  }
   return names;
 }
 

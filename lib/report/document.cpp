@@ -48,6 +48,10 @@ std::string number_text(double value, Unit unit) {
       return (value < 999.5 ? three_digits(value) : format_count(whole(value))) + " /s";
     case Unit::ns_per_byte:
       return fmt::format("{:.3f} ns/B", value);
+    case Unit::usd:
+      return fmt::format("{:.2f}", value);
+    case Unit::amount:
+      return std::abs(value) < 999.5 ? three_digits(value) : format_count(whole(value));
     case Unit::flag:
     case Unit::text:
     case Unit::texts:

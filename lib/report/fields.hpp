@@ -7,7 +7,22 @@
 
 namespace kv {
 
-enum class Unit { flag, text, texts, count, bytes, nanoseconds, seconds, ratio, factor, bytes_per_s, per_s, ns_per_byte };
+enum class Unit {
+  flag,
+  text,
+  texts,
+  count,
+  bytes,
+  nanoseconds,
+  seconds,
+  ratio,
+  factor,
+  bytes_per_s,
+  per_s,
+  ns_per_byte,
+  usd,
+  amount,  ///< a number of what its name says
+};
 enum class Role { identity, metric, context };
 enum class Better { neither, higher, lower };
 

@@ -63,8 +63,6 @@ std::string_view unit_name(Unit unit) {
       return "bytes";
     case Unit::nanoseconds:
       return "ns";
-    case Unit::seconds:
-      return "s";
     case Unit::ratio:
       return "share, 0 to 1";
     case Unit::factor:
@@ -73,6 +71,12 @@ std::string_view unit_name(Unit unit) {
       return "bytes/s";
     case Unit::per_s:
       return "1/s";
+    case Unit::seconds:
+      return "s";
+    case Unit::usd:
+      return "USD";
+    case Unit::amount:
+      return "number";
     case Unit::ns_per_byte:
       return "ns/byte";
   }

@@ -35,7 +35,7 @@ Json leaf(const Row& row) {
 }
 
 Json spread_leaf(const StatsSpread& spread, const SpreadPart& part) {
-  Json out = part.name == "mean" ? type_of(Unit::factor) : type_of(Unit::count);
+  Json out = part.name == "mean" ? type_of(Unit::amount) : type_of(Unit::count);
   out["description"] = part.name == "count" ? "how many values there are" : part.name + ": " + spread.meaning;
   return out;
 }

@@ -20,7 +20,7 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
 template <class Point>
 const Point* first_with_most(const std::vector<Point>& points, std::uint64_t ideal) {
   const auto found = std::find_if(points.begin(), points.end(), [ideal](const Point& p) {
-    return static_cast<double>(p.hits.token_hits) >= kMost * static_cast<double>(ideal);
+    return static_cast<double>(p.token_hits) >= kMost * static_cast<double>(ideal);
   });
   return found == points.end() ? nullptr : &*found;
 }
@@ -37,7 +37,7 @@ std::string reuse_sentence(const Stats& s) {
   std::string out = fmt::format("Half of all reuses come within {} of the last use, 90 % within {}",
                                 format_duration(Duration(static_cast<std::int64_t>(s.reuse.interval_ns->p50))),
                                 format_duration(Duration(static_cast<std::int64_t>(s.reuse.interval_ns->p90))));
-  if (const TtlPoint* ttl = first_with_most(s.reuse.ttl, s.ideal.token_hits)) {
+  if (const TtlHits* ttl = first_with_most(s.reuse.ttl, s.ideal.token_hits)) {
     out += fmt::format("; a sliding TTL of {} keeps {} of the ideal token hits", format_duration(ttl->ttl),
                        percent(ttl->hits.token_hits, s.ideal.token_hits));
   }

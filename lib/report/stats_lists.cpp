@@ -30,7 +30,7 @@ const std::vector<Bin>& bins(const Stats& s) { return s.series.bins; }
 const std::vector<WorkingSet>& working_sets(const Stats& s) { return s.working_sets; }
 const std::vector<DepthBin>& depths(const Stats& s) { return s.sharing.depths; }
 const std::vector<SharedPrefix>& prefixes(const Stats& s) { return s.sharing.top; }
-const std::vector<TtlPoint>& ttl_points(const Stats& s) { return s.reuse.ttl; }
+const std::vector<TtlHits>& ttl_points(const Stats& s) { return s.reuse.ttl; }
 const std::vector<LruPoint>& lru_points(const Stats& s) { return s.reuse.lru; }
 
 GetRow of_bin(std::uint64_t Bin::*member) {
@@ -110,19 +110,19 @@ StatsList prefix_list() {
         })}}};
 }
 
-/// Block and token hits, and their rates, of a row that has Served hits.
+/// Block and token hits, and their rates, of a row that has them.
 template <class Row>
 void add_served(std::vector<StatsColumn>& out, const std::vector<Row>& (*rows)(const Stats&)) {
   out.push_back({"block_hits", Unit::count, "block\nhits", "blocks that it serves",
-                 of<Row>(rows, [](const Row& r, const Stats&) { return Json(r.hits.block_hits); })});
+                 of<Row>(rows, [](const Row& r, const Stats&) { return Json(r.block_hits); })});
   out.push_back({"token_hits", Unit::count, "token\nhits", "the same in tokens",
-                 of<Row>(rows, [](const Row& r, const Stats&) { return Json(r.hits.token_hits); })});
+                 of<Row>(rows, [](const Row& r, const Stats&) { return Json(r.token_hits); })});
   out.push_back(
       {"block_hit_rate", Unit::ratio, "block\nhit rate", "block_hits / workload.block_refs",
-       of<Row>(rows, [](const Row& r, const Stats& s) { return share(r.hits.block_hits, s.workload.block_refs); })});
+       of<Row>(rows, [](const Row& r, const Stats& s) { return share(r.block_hits, s.workload.block_refs); })});
   out.push_back(
       {"token_hit_rate", Unit::ratio, "token\nhit rate", "token_hits / workload.input_tokens",
-       of<Row>(rows, [](const Row& r, const Stats& s) { return share(r.hits.token_hits, s.workload.input_tokens); })});
+       of<Row>(rows, [](const Row& r, const Stats& s) { return share(r.token_hits, s.workload.input_tokens); })});
 }
 
 StatsList ttl_list() {
@@ -130,8 +130,8 @@ StatsList ttl_list() {
                 "an unbounded cache that drops a block ttl_s after its last use, in trace time",
                 [](const Stats& s) { return ttl_points(s).size(); },
                 {{"ttl_s", Unit::seconds, "TTL", "sliding time to live",
-                  of<TtlPoint>(ttl_points, [](const TtlPoint& p, const Stats&) { return seconds_of(p.ttl); })}}};
-  add_served<TtlPoint>(out.columns, ttl_points);
+                  of<TtlHits>(ttl_points, [](const TtlHits& p, const Stats&) { return seconds_of(p.ttl); })}}};
+  add_served<TtlHits>(out.columns, ttl_points);
   return out;
 }
 

@@ -3,23 +3,15 @@
 #include <span>
 #include <vector>
 
+#include "curve/ttl_curve.hpp"
 #include "stats/spread.hpp"
 #include "workload/workload.hpp"
 
 namespace kv {
 
-/// What a cache serves of the whole workload.
-struct Served {
-  std::uint64_t block_hits = 0;
-  std::uint64_t token_hits = 0;  ///< min(hit blocks x block size, input) a request
-};
-struct TtlPoint {
-  Duration ttl{};
-  Served hits;
-};
 struct LruPoint {
   Blocks capacity;
-  Served hits;
+  std::uint64_t block_hits = 0, token_hits = 0;
 };
 
 /// When and how far behind its last use a block is used again. Of blocks, each use counting; a first use is none.
@@ -30,9 +22,8 @@ struct Reuse {
   std::uint64_t one_shot_blocks = 0;      ///< unique blocks that are used once
   /// What an unbounded cache serves that drops a block when its last use is longer ago than this, for the TTLs asked
   /// for: exactly.
-  std::vector<TtlPoint> ttl;
-  /// What LRU caches serve, at every power of two up to the unique blocks: exactly (Mattson et al. 1970; a request's
-  /// blocks are touched tail to head, so that prefixes stay whole).
+  std::vector<TtlHits> ttl;
+  /// What LRU caches serve, at every power of two up to the unique blocks: exactly.
   std::vector<LruPoint> lru;
 };
 /// `ttls` ascend. At most 40 bytes a unique block.

@@ -123,20 +123,19 @@ TEST_SUITE("stats") {
     CHECK(reuse.interval_ns->max == 150'000'000'000);
     CHECK(reuse.one_shot_blocks == 2);  // 4, 5
     std::vector<std::uint64_t> hits;
-    for (const TtlPoint& point : reuse.ttl) hits.push_back(point.hits.block_hits);
+    for (const TtlHits& point : reuse.ttl) hits.push_back(point.block_hits);
     CHECK(hits == std::vector<std::uint64_t>{0, 2, 2, 4, 5});
     // Second request: 1 and 2 on top. Fourth: 5 above 1 2 4 above 3: positions 2, 3, 5.
     REQUIRE(reuse.distance_blocks);
     CHECK(reuse.distance_blocks->min == 1);
     CHECK(reuse.distance_blocks->max == 5);
     REQUIRE(reuse.lru.size() == 4);  // 1, 2, 4, 8
-    CHECK(reuse.lru[0].hits.block_hits == 1);
-    CHECK(reuse.lru[1].hits.block_hits == 3);
-    CHECK(reuse.lru[2].hits.block_hits == 4);
-    CHECK(reuse.lru[3].hits.block_hits == 5);
-    CHECK(reuse.lru[3].hits.token_hits == 80);
-    CHECK(reuse_of(workload(kRows, 3), ttls).lru[3].hits.token_hits ==
-          32 + 45);  // 3 tokens short: its last block counts 13
+    CHECK(reuse.lru[0].block_hits == 1);
+    CHECK(reuse.lru[1].block_hits == 3);
+    CHECK(reuse.lru[2].block_hits == 4);
+    CHECK(reuse.lru[3].block_hits == 5);
+    CHECK(reuse.lru[3].token_hits == 80);
+    CHECK(reuse_of(workload(kRows, 3), ttls).lru[3].token_hits == 32 + 45);  // 3 tokens short: its last block counts 13
   }
 
   TEST_CASE("reuse: points equal direct simulation, on any workload") {
@@ -146,14 +145,14 @@ TEST_SUITE("stats") {
       const Reuse reuse = reuse_of(w, ttls);
       for (std::size_t p = 0; p < std::max(reuse.lru.size(), ttls.size()); ++p) {
         const LruPoint& lru = reuse.lru[std::min(p, reuse.lru.size() - 1)];
-        const TtlPoint& ttl = reuse.ttl[std::min(p, ttls.size() - 1)];
+        const TtlHits& ttl = reuse.ttl[std::min(p, ttls.size() - 1)];
         Simple simple;
         for (std::size_t i = 0; i < w.size(); ++i) simple.serve(w[i], lru.capacity.count(), ttl.ttl);
-        RC_ASSERT(lru.hits.block_hits == simple.lru_hits);
-        RC_ASSERT(ttl.hits.block_hits == simple.ttl_hits);
+        RC_ASSERT(lru.block_hits == simple.lru_hits);
+        RC_ASSERT(ttl.block_hits == simple.ttl_hits);
       }
-      RC_ASSERT(reuse.lru.back().hits.block_hits == ideal_hits(w).block_hits);
-      RC_ASSERT(reuse.lru.back().hits.token_hits == ideal_hits(w).token_hits);
+      RC_ASSERT(reuse.lru.back().block_hits == ideal_hits(w).block_hits);
+      RC_ASSERT(reuse.lru.back().token_hits == ideal_hits(w).token_hits);
     });
   }
 

@@ -25,6 +25,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   kvmicro::add_codecs();
+  kvmicro::add_policies();
   benchmark::Initialize(&argc, argv, print_help);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("kvkit", version.version + " " + version.revision + " " + version.build_type);

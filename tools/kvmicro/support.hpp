@@ -11,6 +11,7 @@ namespace kvmicro {
 
 /// Registers what is driven by a registry, whose rows are there only once main has begun.
 void add_codecs();
+void add_policies();
 
 /// Made before the loop; afterwards sets bytes_per_second and `efficiency`: the share of the memory copy limit, of one
 /// thread and between buffers beyond every cache, measured right before and right after, since other tenants' use of a
