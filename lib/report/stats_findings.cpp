@@ -60,7 +60,7 @@ std::string sharing_sentence(const Stats& s) {
   std::uint64_t saved = 0;
   for (const SharedPrefix& prefix : s.sharing.top) saved += prefix.saved_tokens;
   return fmt::format(
-      "{} prefix trees behind {} blocks that every request begins with; the {} most valuable shared "
+      "There are {} prefix trees behind what every request begins with ({} blocks); the {} most valuable shared "
       "prefixes make {} of the ideal token hits.",
       format_count(s.sharing.trees), format_count(s.sharing.common_blocks), s.sharing.top.size(),
       percent(saved, s.ideal.token_hits));

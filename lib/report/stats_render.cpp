@@ -13,6 +13,25 @@ constexpr std::size_t kTopShown = 5;     // prefixes in the table of all
 constexpr std::size_t kLruShown = 10;    // capacities in the line of all
 constexpr std::size_t kSparkWidth = 60;  // columns
 
+/// Times that people chose, as they would write them: "10 min", not "600 s".
+std::string time_text(double value) {
+  constexpr std::array kUnits{std::pair{86400.0, "d"}, std::pair{3600.0, "h"}, std::pair{60.0, "min"}};
+  for (const auto& [size, name] : kUnits) {
+    if (value >= size && std::fmod(value, size) == 0) return fmt::format("{:.0f} {}", value / size, name);
+  }
+  return figure_text(value, Unit::seconds);
+}
+
+std::string cell_text(const Json* value, Unit unit) {
+  const bool time = unit == Unit::seconds && value != nullptr && value->is_number();
+  return time ? time_text(value->get<double>()) : figure_text(value, unit);
+}
+
+/// A mean of counts is none.
+Unit unit_of(const StatsSpread& spread, const SpreadPart& part) {
+  return part.name == "mean" && spread.unit == Unit::count ? Unit::amount : spread.unit;
+}
+
 /// Rows of a list: all, or the first `most`.
 Table list_table(const Json& document, const StatsList& list, std::size_t most = SIZE_MAX) {
   Table table;
@@ -22,7 +41,7 @@ Table list_table(const Json& document, const StatsList& list, std::size_t most =
   for (const Json& row : list_at(document, list.path)) {
     if (table.rows.size() == most) break;
     std::vector<std::string> cells;
-    for (const StatsColumn& column : list.columns) cells.push_back(figure_text(find(row, column.name), column.unit));
+    for (const StatsColumn& column : list.columns) cells.push_back(cell_text(find(row, column.name), column.unit));
     table.rows.push_back(std::move(cells));
   }
   return table;
@@ -38,7 +57,8 @@ Table spread_table(const Json& document) {
     if (spread.heading.empty() || number_at(document, spread.path + ".count").value_or(0) == 0) continue;
     std::vector<std::string> cells{spread.heading};
     for (const SpreadPart& part : spread_parts()) {
-      if (part.in_table) cells.push_back(figure_text(find(document, spread.path + "." + part.name), spread.unit));
+      if (part.in_table)
+        cells.push_back(figure_text(find(document, spread.path + "." + part.name), unit_of(spread, part)));
     }
     table.rows.push_back(std::move(cells));
   }
@@ -65,7 +85,7 @@ std::vector<std::optional<double>> column_of(const Json& document, std::string_v
 }
 
 std::string figure(const Json& document, std::string_view path, Unit unit) {
-  return figure_text(number_at(document, path), unit);
+  return cell_text(find(document, path), unit);
 }
 
 /// "10 s 4.4%, 30 s 9.1%, ..." of two columns.
@@ -74,8 +94,8 @@ std::string pairs(const Json& document, std::string_view list, const char* key, 
   const Json& rows = list_at(document, list);
   std::string out;
   for (std::size_t i = rows.size() - std::min(last, rows.size()); i < rows.size(); ++i) {
-    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", figure_text(find(rows[i], key), unit),
-                       figure_text(find(rows[i], value), value_unit));
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", cell_text(find(rows[i], key), unit),
+                       cell_text(find(rows[i], value), value_unit));
   }
   return out;
 }
@@ -96,7 +116,7 @@ std::vector<Line> lines_of(const Json& d, std::size_t width) {
   std::vector<Line> lines;
   if (rate) {
     lines.push_back(
-        {"rate", fmt::format("{:.1f} requests/min, busiest {} {} of the mean, CV of times between {}", 60 * *rate,
+        {"rate", fmt::format("{:.1f} requests/min, busiest {} {} the mean, CV of times between {}", 60 * *rate,
                              figure(d, "rate.bin_s", Unit::seconds), figure(d, "rate.peak_to_mean", Unit::factor),
                              figure(d, "rate.interarrival_cv", Unit::factor))});
     lines.push_back({"", spark_of(d, "requests", width)});
@@ -112,7 +132,7 @@ std::vector<Line> lines_of(const Json& d, std::size_t width) {
                                   pairs(d, "working_sets", "window_s", Unit::seconds, "peak_blocks", Unit::count)});
   lines.push_back(
       {"sharing",
-       fmt::format("{} prefix trees behind {} common blocks; {} blocks branch, {} end a prompt; "
+       fmt::format("{} prefix trees, common blocks in front of them: {}; {} blocks branch, {} end a prompt; "
                    "{} of the unique blocks are used once",
                    figure(d, "sharing.trees", Unit::count), figure(d, "sharing.common_blocks", Unit::count),
                    figure(d, "sharing.branching_blocks", Unit::count), figure(d, "sharing.leaf_blocks", Unit::count),
