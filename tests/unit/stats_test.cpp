@@ -9,7 +9,7 @@
 using namespace kv;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
-using std::chrono::seconds;
+using Seconds = std::chrono::seconds;
 
 namespace {
 
@@ -27,7 +27,7 @@ Workload workload(const std::vector<Row>& rows, std::uint64_t short_by = 0) {
   for (const Row& row : rows) {
     const Origin origin{.delay = std::nullopt, .session = row.session, .tenant = row.tenant, .group = {}, .type = {}};
     const auto added =
-        builder.add(seconds(row.at_s), Tokens(row.ids.size() * 16 - short_by), Tokens(7), row.ids, 0, origin);
+        builder.add(Seconds(row.at_s), Tokens(row.ids.size() * 16 - short_by), Tokens(7), row.ids, 0, origin);
     REQUIRE_MESSAGE(added, added.error().message);
   }
   return std::move(builder).build(Tokens(16));
@@ -98,9 +98,9 @@ TEST_SUITE("stats") {
   }
 
   TEST_CASE("series: more bins than a document can hold become longer ones") {
-    const Series series = series_of(workload({{0, {1}}, {9'000'000'000, {2}}}), seconds(1));
+    const Series series = series_of(workload({{0, {1}}, {9'000'000'000, {2}}}), Seconds(1));
     CHECK(series.bins.size() <= kMostBins);
-    CHECK(series.width % seconds(1) == Duration(0));
+    CHECK(series.width % Seconds(1) == Duration(0));
     CHECK(series.bins.back().requests == 1);
   }
 
@@ -115,7 +115,7 @@ TEST_SUITE("stats") {
   }
 
   TEST_CASE("reuse: intervals and distances count each use but the first of a block") {
-    const std::vector<Duration> ttls = {seconds(29), seconds(30), seconds(119), seconds(120), seconds(150)};
+    const std::vector<Duration> ttls = {Seconds(29), Seconds(30), Seconds(119), Seconds(120), Seconds(150)};
     const Reuse reuse = reuse_of(workload(kRows), ttls);
     REQUIRE(reuse.interval_ns);
     CHECK(reuse.interval_ns->count == 5);  // 30, 30, 120, 120, 150 s
@@ -141,7 +141,7 @@ TEST_SUITE("stats") {
   TEST_CASE("reuse: points equal direct simulation, on any workload") {
     rc::check([] {
       const Workload w = random_workload();
-      const std::vector<Duration> ttls = {seconds(1), seconds(3), seconds(10), seconds(40)};
+      const std::vector<Duration> ttls = {Seconds(1), Seconds(3), Seconds(10), Seconds(40)};
       const Reuse reuse = reuse_of(w, ttls);
       for (std::size_t p = 0; p < std::max(reuse.lru.size(), ttls.size()); ++p) {
         const LruPoint& lru = reuse.lru[std::min(p, reuse.lru.size() - 1)];

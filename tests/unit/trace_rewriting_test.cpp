@@ -19,7 +19,7 @@
 
 using namespace kv;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
+using Seconds = std::chrono::seconds;
 
 namespace {
 
@@ -159,12 +159,12 @@ TEST_SUITE("trace sample") {
 
   TEST_CASE("a window counts from the first request, and begins at 0 unless times are kept") {
     const std::string text = line(5000, {1}) + line(6000, {2}) + line(7500, {3}) + line(9000, {4});
-    const auto made = sampled(text, {{}, seconds(1), seconds(4), false});
+    const auto made = sampled(text, {{}, Seconds(1), Seconds(4), false});
     CHECK(made.text == line(0, {2}) + line(1500, {3}));
-    CHECK(sampled(text, {{}, seconds(1), seconds(4), true}).text == line(6000, {2}) + line(7500, {3}));
-    CHECK(sampled(text, {{}, {}, seconds(2), false}).text == line(5000, {1}) + line(6000, {2}));
-    CHECK(sampled(text, {{}, seconds(3), seconds(3), false}).failure.find("--to") != std::string::npos);
-    CHECK(sampled(text, {{}, seconds(30), {}, false}).failure.find("none of 4 requests") != std::string::npos);
+    CHECK(sampled(text, {{}, Seconds(1), Seconds(4), true}).text == line(6000, {2}) + line(7500, {3}));
+    CHECK(sampled(text, {{}, {}, Seconds(2), false}).text == line(5000, {1}) + line(6000, {2}));
+    CHECK(sampled(text, {{}, Seconds(3), Seconds(3), false}).failure.find("--to") != std::string::npos);
+    CHECK(sampled(text, {{}, Seconds(30), {}, false}).failure.find("none of 4 requests") != std::string::npos);
   }
 }
 
@@ -226,7 +226,7 @@ TEST_SUITE("trace scale") {
     const std::string text = conversations(300, 4);
     const Workload before = read(text);
     for (const double rate : {2.0, 3.0, 2.5, 0.5}) {
-      const auto made = scaled(text, {rate, 1, seconds(10)});
+      const auto made = scaled(text, {rate, 1, Seconds(10)});
       REQUIRE_MESSAGE(made.trace, made.failure);
       const Workload after = read(made.text);
       const double tolerance = rate == std::floor(rate) ? 1e-9 : 0.15;  // a share of 300 trees: sigma is 9 of 150
@@ -235,14 +235,14 @@ TEST_SUITE("trace scale") {
       CHECK(grown(after.unique_blocks() - 1, before.unique_blocks() - 1) == doctest::Approx(rate).epsilon(tolerance));
       CHECK(ideal(after) == doctest::Approx(ideal(before)).epsilon(0.01));
       const auto span = [](const Workload& w) { return w[w.size() - 1].at - w[0].at; };
-      CHECK(span(after) <= span(before) + seconds(10));
-      CHECK(span(after) >= span(before) - seconds(10));
+      CHECK(span(after) <= span(before) + Seconds(10));
+      CHECK(span(after) >= span(before) - Seconds(10));
     }
   }
 
   TEST_CASE("a copy has ids of its own behind the common run, a session of its own, and keeps its pace") {
     const std::string text = line(0, {0, 1}, "a") + line(5000, {0, 1, 2}, "a") + line(6000, {0, 7}, "b");
-    const auto made = scaled(text, {2, 3, seconds(2)});
+    const auto made = scaled(text, {2, 3, Seconds(2)});
     const Workload w = read(made.text);
     REQUIRE(w.size() == 6);
     CHECK(w.sessions() == 4);
@@ -253,17 +253,17 @@ TEST_SUITE("trace scale") {
       times[*w[i].session].push_back(w[i].at);
     }
     for (const auto& [session, at] : times) {
-      if (at.size() == 2) CHECK(at[1] - at[0] == seconds(5));
+      if (at.size() == 2) CHECK(at[1] - at[0] == Seconds(5));
     }
   }
 
   TEST_CASE("one is one, and what cannot be is refused") {
     const std::string text = conversations(3, 2);
-    CHECK(scaled(text, {1, 1, seconds(10)}).text == text);
-    CHECK_FALSE(scaled(text, {0, 1, seconds(10)}).failure.empty());
-    CHECK_FALSE(scaled(text, {std::nan(""), 1, seconds(10)}).failure.empty());
-    CHECK_FALSE(scaled(text, {1e9, 1, seconds(10)}).failure.empty());
-    CHECK_FALSE(scaled(text, {1e-9, 1, seconds(10)}).failure.empty());
+    CHECK(scaled(text, {1, 1, Seconds(10)}).text == text);
+    CHECK_FALSE(scaled(text, {0, 1, Seconds(10)}).failure.empty());
+    CHECK_FALSE(scaled(text, {std::nan(""), 1, Seconds(10)}).failure.empty());
+    CHECK_FALSE(scaled(text, {1e9, 1, Seconds(10)}).failure.empty());
+    CHECK_FALSE(scaled(text, {1e-9, 1, Seconds(10)}).failure.empty());
   }
 }
 
