@@ -39,7 +39,7 @@ std::string reuse_sentence(const Stats& s) {
                                 format_duration(Duration(static_cast<std::int64_t>(s.reuse.interval_ns->p90))));
   if (const TtlHits* ttl = first_with_most(s.reuse.ttl, s.ideal.token_hits)) {
     out += fmt::format("; a sliding TTL of {} keeps {} of the ideal token hits", format_duration(ttl->ttl),
-                       percent(ttl->hits.token_hits, s.ideal.token_hits));
+                       percent(ttl->token_hits, s.ideal.token_hits));
   }
   return out + ".";
 }
@@ -52,7 +52,7 @@ std::string size_sentence(const Stats& s) {
       "An LRU cache of {} blocks ({} of the unique ones) has {} of the ideal token hits; kvplan curve "
       "finds the size for any share.",
       format_count(capacity), percent(capacity, s.workload.unique_blocks),
-      percent(lru->hits.token_hits, s.ideal.token_hits));
+      percent(lru->token_hits, s.ideal.token_hits));
 }
 
 std::string sharing_sentence(const Stats& s) {
