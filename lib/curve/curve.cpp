@@ -164,7 +164,8 @@ std::vector<CurvePoint> unbounded_ttl_points(const Workload& workload, const Cur
       SimulationOptions options;
       options.admit = request.admit;
       (request.ttl_mode == TtlMode::fixed ? options.fixed_ttl : options.sliding_ttl) = ttl;
-      out.push_back(exact_point(simulate(workload, *find_policy("lru"), all.front(), options), CurveMethod::simulation));
+      out.push_back(
+          exact_point(simulate(workload, *find_policy("lru"), all.front(), options), CurveMethod::simulation));
     }
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
@@ -234,9 +235,8 @@ Curve make_curve(const SampledCurve& sample, std::span<const Blocks> capacities,
   }
   add_knees(curve.points, curve);
   for (const double target : targets) {
-    const auto size = smallest_size(static_cast<std::uint64_t>(curve.unique_blocks), target, [&](std::uint64_t blocks) {
-      return sample.at(Blocks(blocks)).token_hit_rate;
-    });
+    const auto size = smallest_size(static_cast<std::uint64_t>(curve.unique_blocks), target,
+                                    [&](std::uint64_t blocks) { return sample.at(Blocks(blocks)).token_hit_rate; });
     CurveTarget out{"lru", target, std::nullopt};
     if (size) {
       const EstimatedHits hits = sample.at(Blocks(*size));

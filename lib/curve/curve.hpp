@@ -29,9 +29,9 @@ struct CurvePoint {
   std::optional<Duration> ttl;
   TtlMode ttl_mode = TtlMode::sliding;
   CurveMethod method = CurveMethod::one_pass;
-  double block_hits = 0, token_hits = 0;  ///< whole numbers unless estimated
+  double block_hits = 0, token_hits = 0;                                            ///< whole numbers unless estimated
   std::optional<std::uint64_t> requests_with_hit, insertions, evictions, unstored;  ///< nullopt: an estimate has none
-  std::optional<double> block_hit_rate_error, token_hit_rate_error;  ///< half of the 95 % interval
+  std::optional<double> block_hit_rate_error, token_hit_rate_error;                 ///< half of the 95 % interval
 };
 
 /// What is asked of a workload.
@@ -63,7 +63,7 @@ struct CurveTarget {
 
 struct Curve {
   std::uint64_t block_refs = 0, input_tokens = 0;
-  double unique_blocks = 0;  ///< an estimate where the curve is one
+  double unique_blocks = 0;                     ///< an estimate where the curve is one
   std::vector<CurvePoint> points;               ///< by policy, then in the order of the capacities
   std::vector<CurvePoint> ttl_points;           ///< without a bound, in the order of the TTLs
   std::vector<CurvePoint> capacity_ttl_points;  ///< by policy, capacity, TTL
@@ -82,8 +82,8 @@ Curve make_curve(const SampledCurve& sample, std::span<const Blocks> capacities,
 std::vector<Blocks> usual_capacities(std::uint64_t unique_blocks);
 
 /// Where a rising curve bends (Kneedle: Satopaa et al., 2011): local maxima of its height above the straight line from
-/// its first to its last point, both axes scaled to 1, that are followed by a fall of at least `sensitivity` mean steps.
-/// Indices into `xs`, which ascend; the highest above the line first.
+/// its first to its last point, both axes scaled to 1, that are followed by a fall of at least `sensitivity` mean
+/// steps. Indices into `xs`, which ascend; the highest above the line first.
 std::vector<std::size_t> find_knees(std::span<const double> xs, std::span<const double> ys, double sensitivity = 1);
 
 }  // namespace kv

@@ -20,8 +20,8 @@ struct CurveContext {
   Json resolved;  ///< an object: what followed from the options (model, bytes, sample ...)
 };
 
-/// One row of the table of `.points[]`, `.ttl_points[]` and `.capacity_ttl_points[]`: JSON, table, CSV, Markdown, schema
-/// and docs/curves.md are driven by it.
+/// One row of the table of `.points[]`, `.ttl_points[]` and `.capacity_ttl_points[]`: JSON, table, CSV, Markdown,
+/// schema and docs/curves.md are driven by it.
 struct CurveField {
   enum class In { both, points, ttl_points };
   std::string path;

@@ -16,7 +16,9 @@ Json whole(double value) { return Json(static_cast<std::uint64_t>(std::llround(s
 
 Json number(double value) { return std::floor(value) == value ? whole(value) : finite(value); }
 
-Json hit_rate(double hits, std::uint64_t of) { return of == 0 ? Json(nullptr) : finite(hits / static_cast<double>(of)); }
+Json hit_rate(double hits, std::uint64_t of) {
+  return of == 0 ? Json(nullptr) : finite(hits / static_cast<double>(of));
+}
 
 std::optional<double> bytes_of(const CurvePoint& point, const CurveContext& c) {
   if (!c.block_bytes || !point.capacity) return std::nullopt;
@@ -52,7 +54,8 @@ void add_what(std::vector<CurveField>& out) {
                    if (!p.capacity || !(c.curve.unique_blocks > 0)) return Json(nullptr);
                    return rounded6(static_cast<double>(p.capacity->count()) / c.curve.unique_blocks);
                  }});
-  out.push_back({"capacity_bytes", Unit::bytes, "size", In::both, "the same in bytes of full blocks; null: no model given",
+  out.push_back({"capacity_bytes", Unit::bytes, "size", In::both,
+                 "the same in bytes of full blocks; null: no model given",
                  [](const CurvePoint& p, const CurvePoint*, const CurveContext& c) {
                    const auto bytes = bytes_of(p, c);
                    return bytes ? whole(*bytes) : Json(nullptr);
@@ -69,7 +72,8 @@ void add_hits(std::vector<CurveField>& out) {
                  plain([](const CurvePoint& p) { return or_null(p.requests_with_hit); })});
   out.push_back({"block_hits", Unit::count, "", In::both, "blocks found, each with all blocks before it",
                  plain([](const CurvePoint& p) { return whole(p.block_hits); })});
-  out.push_back({"token_hits", Unit::count, "", In::both, "the same in tokens: min(hit blocks x block size, input) a request",
+  out.push_back({"token_hits", Unit::count, "", In::both,
+                 "the same in tokens: min(hit blocks x block size, input) a request",
                  plain([](const CurvePoint& p) { return whole(p.token_hits); })});
   out.push_back({"block_hit_rate", Unit::ratio, "block\nhits", In::both, "block_hits / block_refs",
                  [](const CurvePoint& p, const CurvePoint*, const CurveContext& c) {

@@ -20,21 +20,25 @@ struct IdealField {
   std::string path;
   Unit unit;
   std::string meaning;
-  std::function<Json(const WorkloadDocument&)> get;
+  std::function<Json(const WorkloadDocument&, const IdealHits&)> get;
 };
 
 const std::vector<IdealField>& ideal_fields() {
   static const std::vector<IdealField> kFields = {
       {"ideal.block_hits", Unit::count, "blocks that a cache which never evicts serves",
-       [](const WorkloadDocument& d) { return Json(d.ideal.block_hits); }},
+       [](const WorkloadDocument&, const IdealHits& ideal) { return Json(ideal.block_hits); }},
       {"ideal.token_hits", Unit::count, "the same in tokens: min(hit blocks x block size, input) a request",
-       [](const WorkloadDocument& d) { return Json(d.ideal.token_hits); }},
+       [](const WorkloadDocument&, const IdealHits& ideal) { return Json(ideal.token_hits); }},
       {"ideal.requests_with_hit", Unit::count, "requests that find at least one block",
-       [](const WorkloadDocument& d) { return Json(d.ideal.requests_with_hit); }},
+       [](const WorkloadDocument&, const IdealHits& ideal) { return Json(ideal.requests_with_hit); }},
       {"ideal.block_hit_rate", Unit::ratio, "block_hits / block_refs",
-       [](const WorkloadDocument& d) { return share(d.ideal.block_hits, d.workload.block_refs); }},
+       [](const WorkloadDocument& d, const IdealHits& ideal) {
+         return share(ideal.block_hits, d.workload.block_refs);
+       }},
       {"ideal.token_hit_rate", Unit::ratio, "token_hits / input_tokens",
-       [](const WorkloadDocument& d) { return share(d.ideal.token_hits, d.workload.input_tokens); }},
+       [](const WorkloadDocument& d, const IdealHits& ideal) {
+         return share(ideal.token_hits, d.workload.input_tokens);
+       }},
   };
   return kFields;
 }
@@ -55,7 +59,8 @@ Json make_workload_document(const WorkloadDocument& document) {
   out["config"] = document.config.is_object() ? document.config : Json::object();
   out["warnings"] = document.warnings;
   if (document.workload_extra.is_object()) out["workload"].update(document.workload_extra);
-  for (const IdealField& field : ideal_fields()) put(out, field.path, field.get(document));
+  for (const IdealField& field : ideal_fields())
+    put(out, field.path, document.ideal ? field.get(document, *document.ideal) : Json(nullptr));
   return out;
 }
 

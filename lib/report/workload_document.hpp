@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ struct WorkloadDocument {
   Json config;  ///< an object: every option with its effective value
   std::string path;
   WorkloadSummary workload;
-  Json workload_extra;  ///< an object, merged into .workload: selection, sampling error, bad lines
-  IdealHits ideal;
+  Json workload_extra;             ///< an object, merged into .workload: selection, sampling error, bad lines
+  std::optional<IdealHits> ideal;  ///< nullopt: not known, as of a sample
   std::vector<std::string> warnings;
 };
 

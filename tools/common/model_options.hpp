@@ -11,7 +11,7 @@ namespace kvtool {
 /// A model and how its KV is laid out, as typed.
 struct ModelOptions {
   std::string model = "llama-3.1-8b", kv_dtype = "bf16", replication = "dedup", layout = "block";
-  std::optional<std::uint32_t> tp;
+  std::optional<std::uint32_t> tp = std::nullopt;
   std::uint32_t pp = 1;
 };
 /// The group "Model and KV".

@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
       .config_example = "[curve] policy=\"lru\" ...",
       .libraries = "",
       .memory_hint = "use --rate or --max-memory, which sample the trace",
-      .add_commands = [](CLI::App&, const std::vector<std::string>&, int&) {},
+      .add_commands = [](CLI::App& app, const std::vector<std::string>& command_line,
+                         int& exit_code) { kvtool::add_curve(app, command_line, exit_code); },
   };
   return kvtool::run_tool(kvplan, argc, argv);
 }
