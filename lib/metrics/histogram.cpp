@@ -37,12 +37,13 @@ std::uint64_t middle_of(std::size_t index) {
 
 }  // namespace
 
-void Histogram::record(std::uint64_t value) {
+void Histogram::record(std::uint64_t value, std::uint64_t times) {
+  if (times == 0) return;
   const std::size_t index = index_of(value);
   if (index >= counts_.size()) counts_.resize((index / kSteps + 1) * kSteps);  // whole octaves: grows rarely
-  ++counts_[index];
-  ++count_;
-  sum_ += value;
+  counts_[index] += times;
+  count_ += times;
+  sum_ += static_cast<decltype(sum_)>(value) * times;
   min_ = std::min(min_, value);
   max_ = std::max(max_, value);
 }

@@ -11,7 +11,9 @@ namespace kv {
 /// thread-safe: one a worker, merged at the end. Memory grows to what was seen, at most 450 KB.
 class Histogram {
  public:
-  void record(std::uint64_t value);
+  void record(std::uint64_t value) { record(value, 1); }
+  /// So many times the same value, at the cost of one.
+  void record(std::uint64_t value, std::uint64_t times);
   /// In nanoseconds; a negative duration counts as 0.
   void record(Duration d) { record(d.count() < 0 ? std::uint64_t{0} : static_cast<std::uint64_t>(d.count())); }
   void merge(const Histogram& other);

@@ -2,45 +2,34 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
 
-#include "base/random.hpp"
 #include "workload/read.hpp"
+#include "workload/trees.hpp"
 
 namespace kv {
 namespace {
 
 /// How many leading blocks all requests have in common: a system prompt.
 std::size_t common_run(const Workload& workload) {
-  const auto first = workload[0].blocks;
-  std::size_t common = first.size();
-  for (std::size_t i = 1; i < workload.size() && common > 0; ++i) {
-    const auto blocks = workload[i].blocks;
-    const auto end =
-        std::mismatch(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(common), blocks.begin(), blocks.end());
-    common = static_cast<std::size_t>(end.first - first.begin());
-  }
-  return common;
+  CommonRun<DenseId> common;
+  for (std::size_t i = 0; i < workload.size() && common.size() > 0; ++i) common.add(workload[i].blocks);
+  return common.size();
 }
 
-/// Decides by tree, not by request. A request that is nothing but the common run is a tree of its own.
+/// Decides by tree, not by request.
 class TreeSample {
  public:
   TreeSample(const Workload& workload, const Selection& selection)
-      : workload_(workload),
-        common_(common_run(workload)),
-        limit_(static_cast<std::uint64_t>(std::ldexp(selection.sample, 64))),
-        seed_(selection.seed) {}
+      : workload_(workload), common_(common_run(workload)), share_(selection.sample, selection.seed) {}
 
   bool keeps(const Request& request) const {
-    const DenseId root = request.blocks[std::min(common_, request.blocks.size() - 1)];
-    return mix64(seed_, workload_.id(root)) < limit_;
+    return share_.has(workload_.id(request.blocks[root_index(common_, request.blocks.size())]));
   }
 
  private:
   const Workload& workload_;
   std::size_t common_;
-  std::uint64_t limit_, seed_;
+  TreeShare share_;
 };
 
 std::string number_text(std::optional<std::uint32_t> number) {
