@@ -94,51 +94,49 @@ Result<std::size_t> JsonItems::item_size() {
   }
 }
 
-Result<bool> JsonItems::next(JsonItem& item) {
-  auto c = skip_space();
-  if (!c) return error(c);
-  if (!started_) {
-    started_ = true;
-    while (end_ - begin_ < kByteOrderMark.size() && !ended_) {
-      if (const auto more = fill(); !more) return error(more);
-    }
-    if (std::string_view(window_.data() + begin_, end_ - begin_).starts_with(kByteOrderMark)) {
-      begin_ += kByteOrderMark.size();
-      c = skip_space();
-      if (!c) return error(c);
-    }
-    began_as_json_ = *c == '{' || *c == '[';
+/// The first character that counts, behind a byte order mark.
+Result<int> JsonItems::start() {
+  started_ = true;
+  while (end_ - begin_ < kByteOrderMark.size() && !ended_) {
+    if (const auto more = fill(); !more) return error(more);
   }
-  for (;;) {
-    if (*c == -1) {
-      if (in_array_) return bad("the file ends within an array: is it truncated?", line_);
-      return false;
-    }
-    if (in_array_ && *c == ']') {
-      ++begin_;
+  if (std::string_view(window_.data() + begin_, end_ - begin_).starts_with(kByteOrderMark)) {
+    begin_ += kByteOrderMark.size();
+  }
+  const auto c = skip_space();
+  if (c) began_as_json_ = *c == '{' || *c == '[';
+  return c;
+}
+
+/// Takes brackets and commas between items, up to the first character of one; -1 at the end.
+Result<int> JsonItems::seek_item() {
+  bool comma = false;
+  for (auto c = started_ ? skip_space() : start();; c = skip_space()) {
+    if (!c) return c;
+    if (*c == -1 && in_array_) return bad("the file ends within an array: is it truncated?", line_);
+    if (*c == -1) return c;
+    if (in_array_ && *c == ']' && !comma) {
       in_array_ = false;
-    } else if (in_array_ && *c == ',' && !first_in_array_) {
-      ++begin_;
-      first_in_array_ = true;  // a value must follow
-      c = skip_space();
-      if (!c) return error(c);
-      if (*c != '{' && *c != '[') return bad("no object follows the comma", line_);
-      break;
+    } else if (in_array_ && !first_in_array_ && !comma) {
+      if (*c != ',') return bad("a comma or ']' is missing between two values", line_);
+      comma = true;
     } else if (!in_array_ && *c == '[') {
       const auto items = opens_array_of_items();
       if (!items) return error(items);
-      if (!*items) break;
-      ++begin_;
+      if (!*items) return c;
       in_array_ = first_in_array_ = true;
-    } else if (in_array_ && !first_in_array_) {
-      return bad("a comma or ']' is missing between two values", line_);
     } else {
-      break;
+      if (*c != '{' && *c != '[') return bad("what stands here is no JSON object", line_);
+      return c;
     }
-    c = skip_space();
-    if (!c) return error(c);
+    ++begin_;
   }
-  if (*c != '{' && *c != '[') return bad("what stands here is no JSON object", line_);
+}
+
+Result<bool> JsonItems::next(JsonItem& item) {
+  const auto c = seek_item();
+  if (!c) return error(c);
+  if (*c == -1) return false;
   const auto size = item_size();
   if (!size) return error(size);
   first_in_array_ = false;

@@ -30,7 +30,9 @@ class JsonItems {
 
  private:
   Result<bool> fill();
-  Result<int> skip_space();             // the next character that counts, or -1
+  Result<int> skip_space();  // the next character that counts, or -1
+  Result<int> start();
+  Result<int> seek_item();
   Result<bool> opens_array_of_items();  // '[' at the front: is its content items, not numbers?
   Result<std::size_t> item_size();
   tl::unexpected<Error> bad(const std::string& what, std::uint64_t line) const;

@@ -76,52 +76,56 @@ void Sessions::note(ImportJob& job, Turns turns) const {
   }
 }
 
+Result<Duration> Sessions::time_of(ImportJob& job, const Row& row, std::optional<Duration> previous) const {
+  if (row.at) return *row.at;
+  if (!previous) {
+    job.notes.tally("sessions begin without a timestamp: at 0", row.line);
+    return Duration(0);
+  }
+  if (!row.delay) job.notes.tally("turns have neither timestamp nor delay: at the time of the turn before", row.line);
+  const Duration at = *previous + row.delay.value_or(Duration(0));
+  if (at <= std::chrono::seconds(9'000'000'000)) return at;
+  return error(Code::bad_input, "delays add up to more than 285 years");
+}
+
+Result<void> Sessions::append_blocks(ImportJob& job, const Row& row, Tokens block_size, std::vector<BlockId>& whole) {
+  const std::uint64_t fresh = ceil_div(row.input.count(), block_size.count());
+  references_ += whole.size() + fresh;
+  if (whole.size() + fresh > Regrouper::kMaxObjects || references_ > kMaxReferences) {
+    return error(Code::bad_input,
+                 fmt::format("the prompt has {} blocks, {} with those before: more than can be rebuilt",
+                             whole.size() + fresh, references_),
+                 "do later rows of sessions carry whole prompts? try --turns whole");
+  }
+  whole.insert(whole.end(), ids(row).begin(), ids(row).end());
+  if (row.ids > 0) return {};
+  for (std::uint64_t i = 0; i < fresh; ++i) whole.push_back(chained_id(row.line, i, Tokens(0)));
+  job.notes.tally("requests have no hash_ids: they share nothing", row.line);
+  return {};
+}
+
 Result<void> Sessions::give(ImportJob& job, const Session& session, bool rebuild, Tokens block_size) {
   std::vector<BlockId> whole, made;
-  Duration previous{};
-  for (std::size_t turn = 0; turn < session.rows.size(); ++turn) {
-    const Row& row = rows_[session.rows[turn]];
-    TraceLine request;
-    request.line = row.line;
-    if (!row.at && !(row.delay && turn > 0)) {
-      job.notes.tally(turn == 0 ? "sessions begin without a timestamp: at 0"
-                                : "turns have neither timestamp nor delay: at the time of the turn before",
-                      row.line);
-    }
-    request.at = row.at ? *row.at : turn > 0 ? previous + row.delay.value_or(Duration(0)) : Duration(0);
-    if (request.at > std::chrono::seconds(9'000'000'000)) {
-      return at_line(job.name, row.line, {Code::bad_input, "delays add up to more than 285 years", ""});
-    }
-    previous = request.at;
-    request.output = row.output;
-    request.origin = {row.delay, row.names[0], row.names[1], row.names[2], row.names[3]};
-
+  std::optional<Duration> previous;
+  for (const std::size_t index : session.rows) {
+    const Row& row = rows_[index];
     if (!rebuild) whole.clear();
-    const std::size_t earlier = whole.size();
-    const std::uint64_t fresh = ceil_div(row.input.count(), block_size.count());
-    references_ += earlier + fresh;
-    if (earlier + fresh > Regrouper::kMaxObjects || references_ > kMaxReferences) {
-      return at_line(job.name, row.line,
-                     {Code::bad_input,
-                      fmt::format("the prompt has {} blocks, {} with those before: more than can be rebuilt",
-                                  earlier + fresh, references_),
-                      "do later rows of sessions carry whole prompts? try --turns whole"});
+    const Tokens earlier = whole.size() * block_size;
+    const auto at = time_of(job, row, previous);
+    if (!at) return at_line(job.name, row.line, at.error());
+    previous = *at;
+    if (const auto grown = append_blocks(job, row, block_size, whole); !grown) {
+      return at_line(job.name, row.line, grown.error());
     }
-    if (row.ids > 0) {
-      whole.insert(whole.end(), ids(row).begin(), ids(row).end());
-    } else {  // nothing is told of what it shares
-      for (std::uint64_t i = 0; i < fresh; ++i) whole.push_back(chained_id(row.line, i, Tokens(0)));
-      job.notes.tally("requests have no hash_ids: they share nothing", row.line);
-    }
-    request.input = earlier * block_size + row.input;
     made = whole;
     // Its last block is partial here and full in the turns behind it: another block.
     const Tokens rest(row.input.count() % block_size.count());
-    if (rebuild && rest.count() > 0 && turn + 1 < session.rows.size()) {
-      made.back() =
-          chained_id(made.size() > 1 ? std::optional(made[made.size() - 2]) : std::nullopt, made.back(), rest);
+    if (rebuild && rest.count() > 0 && index != session.rows.back()) {
+      const auto parent = made.size() > 1 ? std::optional(made[made.size() - 2]) : std::nullopt;
+      made.back() = chained_id(parent, made.back(), rest);
     }
-    request.ids = made;
+    const TraceLine request{row.line,   *at,  earlier + row.input,
+                            row.output, made, {row.delay, row.names[0], row.names[1], row.names[2], row.names[3]}};
     if (const auto added = job.requests.add(request); !added) return at_line(job.name, row.line, added.error());
   }
   return {};

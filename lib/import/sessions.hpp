@@ -52,6 +52,8 @@ class Sessions {
   Result<Tokens> block_size(ImportJob& job, std::optional<Tokens> given) const;
   bool only_new(const Session& session, Turns turns) const;
   void note(ImportJob& job, Turns turns) const;
+  Result<Duration> time_of(ImportJob& job, const Row& row, std::optional<Duration> previous) const;
+  Result<void> append_blocks(ImportJob& job, const Row& row, Tokens block_size, std::vector<BlockId>& whole);
   Result<void> give(ImportJob& job, const Session& session, bool rebuild, Tokens block_size);
 
   std::vector<Row> rows_;

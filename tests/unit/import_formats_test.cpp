@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "import/import.hpp"
 #include "import/registry.hpp"
 #include "support/import_samples.hpp"
+#include "support/source_dir.hpp"
 #include "support/traces.hpp"
 #include "workload/read.hpp"
 #include "workload/trace_line.hpp"
@@ -110,6 +112,17 @@ TEST_SUITE("import formats") {
       }
       if (made.imported.sum.block_size.count() % 4 == 0) {
         read(import_ok(sample, "auto", {}, made.imported.sum.block_size / 4));
+      }
+    }
+  }
+
+  TEST_CASE("docs/importing.md tells of every format and option") {
+    std::ifstream file(test::source_dir() + "/docs/importing.md");
+    const std::string page((std::istreambuf_iterator<char>(file)), {});
+    for (const ImportFormat& format : import_formats()) {
+      CHECK_MESSAGE(page.find("| `" + format.name + "` |") != std::string::npos, format.name);
+      for (const OptionRow& option : format.options) {
+        CHECK_MESSAGE(page.find("--" + option.key) != std::string::npos, option.key);
       }
     }
   }
