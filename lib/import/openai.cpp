@@ -119,7 +119,8 @@ Result<void> read_row(const json::object& row, ImportNotes& notes, MessageReques
   const auto at = time_of_row(row);
   if (!at) return error(at);
   out.at = *at;
-  const auto session = first_name(row, {"session_id", "conversation_id", "id", "custom_id"});
+  const auto session = out.one_request ? first_name(row, {"session_id", "conversation_id"})
+                                       : first_name(row, {"session_id", "conversation_id", "id"});
   const auto tenant = first_name(row, {"tenant", "user"});
   const auto model = name_at(request, "model");
   for (const auto* name : {&session, &tenant, &model}) {
@@ -161,7 +162,7 @@ const ImportFormat kOpenaiFormat{
     .name = "openai",
     .summary =
         "OpenAI-style message logs (JSONL or JSON): rows with an answer are one request, else each assistant turn is",
-    .keeps = "session (session_id, conversation_id or id), tenant (tenant or user) and model (as group_id)",
+    .keeps = "session (session_id or conversation_id), tenant (tenant or user) and model (as group_id)",
     .options = MessageRequests::options(),
     .detect = detect,
     .run = run};
