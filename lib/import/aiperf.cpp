@@ -25,7 +25,7 @@ Result<std::optional<Duration>> time_at(const json::object& row, std::string_vie
   return std::optional(*time);
 }
 
-Result<void> read_row(const json::object& row, SessionRow& out, ImportNotes& notes) {
+Result<void> read_row(const json::object& row, SessionRow& out, ImportJob& job) {
   const auto input = count_at(row, "input_length", 1, UINT32_MAX);
   if (!input) {
     Error why = input.error();
@@ -38,8 +38,9 @@ Result<void> read_row(const json::object& row, SessionRow& out, ImportNotes& not
     if (!output) return error(output);
     out.output = Tokens(*output);
   } else {
-    notes.tally("requests have no output length: written as 0", out.line);
-    notes.assume("output_length", "unknown where the source has none: written as 0");
+    job.requests.outputs_unknown();
+    job.notes.tally("requests have no output length: written as 0", out.line);
+    job.notes.assume("output_length", "unknown where the source has none: written as 0");
   }
   const auto at = time_at(row, "timestamp"), delay = time_at(row, "delay");
   if (!at) return error(at);
@@ -78,7 +79,7 @@ Result<void> run(ImportJob& job) {
   const auto read = each_object(job, [&](const json::object& object, std::uint64_t line) -> Result<void> {
     row = {};
     row.line = line;
-    if (auto fine = read_row(object, row, job.notes); !fine) return fine;
+    if (auto fine = read_row(object, row, job); !fine) return fine;
     return sessions.add(row, *block_size);
   });
   if (!read) return read;

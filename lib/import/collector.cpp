@@ -106,6 +106,8 @@ Result<ImportSummary> Collector::write(ByteSink& out, std::optional<Tokens> obje
   sum.source_block_size = *block_size;
   sum.block_size = object_tokens.value_or(*block_size);
   sum.sorted_requests = sorter_.late();
+  sum.arrivals_known = arrivals_known_;
+  sum.outputs_known = outputs_known_;
   IdKeeper keeper(setup_.ids, *block_size);
   TraceWriter writer(out);
   std::optional<Finish> finish;

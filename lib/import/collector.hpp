@@ -26,6 +26,7 @@ struct ImportSummary {
   std::uint64_t sorted_requests = 0;  ///< that had to be moved to be in order
   Tokens source_block_size, block_size;
   Duration span{};
+  bool arrivals_known = true, outputs_known = true;  ///< else span and output_tokens say nothing
 };
 
 /// Takes requests in any order, and writes them as a trace that read_workload accepts: sorted, ids with one parent and
@@ -38,6 +39,9 @@ class Collector {
   /// Fails (bad_input, without a place) if the length does not fit the ids, or is beyond what a trace can hold.
   Result<void> add(const TraceLine& line);
   std::uint64_t size() const { return sorter_.size(); }
+  /// The source does not tell them, of some requests at least.
+  void arrivals_unknown() { arrivals_known_ = false; }
+  void outputs_unknown() { outputs_known_ = false; }
 
   /// Writes all of them, with `object_tokens` a block if given. Notes what had to be changed.
   Result<ImportSummary> write(ByteSink& out, std::optional<Tokens> object_tokens, ImportNotes& notes);
@@ -51,6 +55,7 @@ class Collector {
   BlockSizeFit fit_;
   BlockSizes fits_;
   ArrivalSorter sorter_;
+  bool arrivals_known_ = true, outputs_known_ = true;
 };
 
 }  // namespace kv

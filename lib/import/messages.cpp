@@ -68,6 +68,7 @@ Result<void> MessageRequests::add_one(const Conversation& c) {
     if (!count) return error(count);
     output = *count;
   } else {
+    job_.requests.outputs_unknown();
     job_.notes.tally("requests have no answer: an output of 0 is written", c.line);
   }
   return give(c, 0, output);
@@ -98,6 +99,7 @@ void MessageRequests::note() {
         fmt::format("{} requests have a time and {} have none: those are at the beginning", timed_, untimed_));
   }
   if (untimed_ > 0) arrivals_.note(job_.notes, "conversations");
+  if (untimed_ > 0 && !arrivals_.known()) job_.requests.arrivals_unknown();
 }
 
 Result<std::string> content_text(const json::object& message, std::string_view key, ImportNotes& notes,

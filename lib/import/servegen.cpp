@@ -46,6 +46,7 @@ class ServegenRows {
       if (!count) return error(count);
       request.output = Tokens(*count);
     } else {
+      job_.requests.outputs_unknown();
       job_.notes.tally("requests have no output length: written as 0", line);
       job_.notes.assume("output_length", "unknown where the source has none: written as 0");
     }
@@ -64,6 +65,7 @@ class ServegenRows {
 
   void note() const {
     arrivals_.note(job_.notes, "requests");
+    if (!arrivals_.known()) job_.requests.arrivals_unknown();
     if (kind_ == Rows::with_lengths) {
       lengths_.note(job_.notes);
     } else if (job_.options.has("sharing")) {

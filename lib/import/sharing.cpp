@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kRecent = 1024;
 constexpr int kTries = 16;
+constexpr std::uint64_t kSalt = 0x73686172;  // sequences of neighbouring seeds would be shifts of each other
 constexpr std::uint64_t kMaxSystem = 1 << 24, kMaxPrompts = 1 << 20;
 constexpr std::size_t kMaxGroups = 4096;  // further ones share the last
 
@@ -47,7 +48,7 @@ std::string to_string(const SharingProfile& profile) {
 }
 
 AssumedBlocks::AssumedBlocks(Tokens block_size, std::optional<SharingProfile> profile, std::uint64_t seed)
-    : block_size_(block_size), profile_(profile), random_(seed) {}
+    : block_size_(block_size), profile_(profile), random_(mix64(seed, kSalt)) {}
 
 std::uint32_t AssumedBlocks::group_of(std::string_view name) {
   const auto known = groups_.find(name);

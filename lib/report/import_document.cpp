@@ -36,10 +36,15 @@ const std::vector<ImportField>& import_fields() {
       count("trace.requests", Unit::count, "requests written", &ImportSummary::requests),
       {"trace.span_ms", Unit::count, "time from the first arrival to the last",
        [](const ImportContext& c) {
-         return Json(std::chrono::duration_cast<std::chrono::milliseconds>(c.imported.sum.span).count());
+         const ImportSummary& sum = c.imported.sum;
+         if (!sum.arrivals_known) return Json(nullptr);
+         return Json(std::chrono::duration_cast<std::chrono::milliseconds>(sum.span).count());
        }},
       count("trace.input_tokens", Unit::count, "tokens of all prompts", &ImportSummary::input_tokens),
-      count("trace.output_tokens", Unit::count, "tokens of all outputs", &ImportSummary::output_tokens),
+      {"trace.output_tokens", Unit::count, "tokens of all outputs",
+       [](const ImportContext& c) {
+         return c.imported.sum.outputs_known ? Json(c.imported.sum.output_tokens) : Json(nullptr);
+       }},
       count("trace.max_input_tokens", Unit::count, "tokens of the longest prompt", &ImportSummary::max_input_tokens),
       {"trace.block_size", Unit::count, "tokens in a block of the trace",
        [](const ImportContext& c) { return Json(c.imported.sum.block_size.count()); }},

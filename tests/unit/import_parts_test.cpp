@@ -333,6 +333,8 @@ TEST_SUITE("import report") {
       const Json document = make_import_document({{"kvtrace", "import"}, Json::object(), "out", *imported});
       CHECK(test::violations(document, import_schema()) == std::vector<std::string>{});
       CHECK(document["trace"]["requests"] == imported->sum.requests);
+      CHECK(document["trace"]["span_ms"].is_null() == (name == "servegen" || name == "sharegpt"));
+      CHECK(document["trace"]["output_tokens"].is_null() == (name == "servegen"));
     }
     const std::string path = test::source_dir() + "/reports/kvkit.import-1.schema.json";
     const std::string text = import_schema().dump(2) + "\n";
