@@ -11,6 +11,7 @@
 #include "codec/codec.hpp"
 #include "commands.hpp"
 #include "common/output.hpp"
+#include "import/registry.hpp"
 #include "model/model.hpp"
 #include "prefill/prefill.hpp"
 #include "report/document.hpp"
@@ -126,6 +127,16 @@ std::vector<Item> list_prefills() {
   return items;
 }
 
+std::vector<Item> list_formats() {
+  std::vector<Item> items;
+  for (const kv::ImportFormat& row : kv::import_formats()) {
+    const Json json = {
+        {"name", row.name}, {"summary", row.summary}, {"keeps", row.keeps}, {"options", options_of(row.options)}};
+    items.push_back({json, {row.name, row.summary}});
+  }
+  return items;
+}
+
 std::vector<Item> list_fields() {
   std::vector<Item> items;
   for (const kv::Field& field : kv::fields()) {
@@ -144,6 +155,7 @@ const std::vector<Listing>& listings() {
        {"name", "bf16", "memory", "hbm", "pcie", "nvlink", "utilisation"},
        list_gpus},
       {"prefills", "what recomputation costs: --prefill NAME", {"name", "summary"}, list_prefills},
+      {"formats", "what kvtrace import reads: --from NAME", {"name", "summary"}, list_formats},
       {"fields", "the figures of a report's rows", {"name", "summary"}, list_fields},
   };
   return kListings;

@@ -1,0 +1,6 @@
+// Conversations, message logs and events as JSON, of any content: an error, or a trace that is read.
+#include "support/import_check.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return kv::test::check_import(data, size, {"sharegpt", "openai", "vllm-events"});
+}
