@@ -132,7 +132,8 @@ class Converter {
 
 Result<ProfileValue> parse_toml(std::string_view text, const std::string& name) {
   if (text.size() > kMaxProfileBytes) {
-    return error(Code::bad_input, fmt::format("{}: a profile of more than {}", name, format_bytes(Bytes(kMaxProfileBytes))),
+    return error(Code::bad_input,
+                 fmt::format("{}: a profile of more than {}", name, format_bytes(Bytes(kMaxProfileBytes))),
                  "is this the trace itself?");
   }
   if (const std::uint32_t line = line_of_deep_key(text)) {
