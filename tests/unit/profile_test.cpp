@@ -156,11 +156,11 @@ TEST_SUITE("profile") {
 
   TEST_CASE("every example is a profile, and the reference knows every key that they use") {
     for (const char* name : {"chat", "agents", "rag", "batch"}) {
-      const auto read = read_profile(test::source_dir() + "/workloads/" + name + ".toml");
+      const auto read = load_profile(test::source_dir() + "/workloads/" + name + ".toml");
       if (!read) FAIL(read.error().message);
       CHECK((*read)->block_size() == Tokens(512));
     }
-    const auto missing = read_profile("/nonexistent.toml");
+    const auto missing = load_profile("/nonexistent.toml");
     REQUIRE_FALSE(missing);
     CHECK(missing.error().message.find("/nonexistent.toml") != std::string::npos);
     const auto reference = profile_reference();
