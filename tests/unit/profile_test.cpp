@@ -14,12 +14,13 @@ TEST_SUITE("profile") {
 
   Error failure(const std::string& text) {
     const auto parsed = parse_profile(text, "p.toml");
-    if (parsed) FAIL("accepted: " << text);
+    if (parsed) FAIL("accepted: " << text.substr(0, 300));
     CHECK(parsed.error().code == Code::bad_input);
     return parsed.error();
   }
   void fails(const std::string& text, const std::string& message, const std::string& hint = "") {
-    CAPTURE(text);
+    const std::string shown = text.substr(0, 300);
+    CAPTURE(shown);
     const Error error = failure(text);
     CHECK_MESSAGE(error.message.find(message) != std::string::npos, error.message);
     CHECK_MESSAGE(error.hint.find(hint) != std::string::npos, error.hint);
@@ -46,7 +47,7 @@ TEST_SUITE("profile") {
     fails("a = 1\na = 2\n", "p.toml:2");
     fails("a = \"\xff\"\n", "p.toml:1");
     fails("when = 2020-01-01\n", "p.toml:1: when: is a date or time");
-    fails("a = 1\n" + std::string(2 << 20, '#'), "more than 1.00 MiB");
+    fails("a = 1\n" + std::string(2 << 20, '#'), "more than 1.0 MiB");
     std::string deep = "x = 1\n[a";
     for (int i = 0; i < 100'000; ++i) deep += ".a";
     fails(deep + "]\n", "p.toml:2: a key of more than 16 parts");
