@@ -26,7 +26,7 @@ void check_requests(const Generator& generator) {
     return blocks < 100'000;
   });
   if (counts) {
-    check(counts->requests <= 20 && counts->unique_blocks <= blocks + 10'000'000);
+    check(counts->requests <= 20 && counts->unique_blocks <= blocks);
   } else {
     check(counts.error().code == Code::bad_input && !counts.error().message.empty());
   }
