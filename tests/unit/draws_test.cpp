@@ -14,7 +14,7 @@ TEST_SUITE("profile draws") {
   struct Moments {
     double mean, variance;
   };
-  Moments moments(int n, const std::function<double()>& draw) {
+  static Moments moments(int n, const std::function<double()>& draw) {
     double sum = 0, squares = 0;
     for (int i = 0; i < n; ++i) {
       const double x = draw();
@@ -60,14 +60,14 @@ TEST_SUITE("profile draws") {
     }
   }
 
-  Distribution read(const std::string& toml, Range range = {0, 1e9}) {
+  static Distribution read(const std::string& toml, Range range = {0, 1e9}) {
     const auto root = parse_toml("x = " + toml, "test.toml");
     REQUIRE(root);
     const auto read = read_distribution(*root->find("x"), range);
     if (!read) FAIL(read.error().message);
     return *read;
   }
-  double share_below(const Distribution& distribution, double limit) {
+  static double share_below(const Distribution& distribution, double limit) {
     Random random(5);
     int below = 0;
     for (int i = 0; i < 100'000; ++i) below += distribution.draw(random) < limit;
@@ -119,14 +119,14 @@ TEST_SUITE("profile draws") {
     CHECK(share_below(in_range, 60.001) == 1);
   }
 
-  Arrivals arrivals(const std::string& toml) {
+  static Arrivals arrivals(const std::string& toml) {
     const auto root = parse_toml("x = { " + toml + " }", "test.toml");
     REQUIRE(root);
     const auto read = read_arrivals(*root->find("x"));
     if (!read) FAIL(read.error().message);
     return *read;
   }
-  std::vector<double> times(const Arrivals& process, int n) {
+  static std::vector<double> times(const Arrivals& process, int n) {
     ArrivalTimes run(process, 11);
     std::vector<double> out;
     for (int i = 0; i < n; ++i) out.push_back(run.next());

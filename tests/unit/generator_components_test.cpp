@@ -10,7 +10,7 @@ TEST_SUITE("generator components") {
   using namespace kv;
   using test::generate, test::generate_workload, test::Generated;
 
-  std::string poisson(double rate, const std::string& first) {
+  static std::string poisson(double rate, const std::string& first) {
     return first + fmt::format("[arrivals]\ntype = \"poisson\"\nrate_per_s = {}\n", rate);
   }
 

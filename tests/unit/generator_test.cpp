@@ -17,7 +17,7 @@ TEST_SUITE("generator") {
   using namespace kv;
   using test::generate, test::generate_workload, test::Generated;
 
-  std::string poisson(double rate, const std::string& first = "requests = 1000\n") {
+  static std::string poisson(double rate, const std::string& first = "requests = 1000\n") {
     return first + fmt::format("[arrivals]\ntype = \"poisson\"\nrate_per_s = {}\n", rate);
   }
   const std::string kOneshot = "[[component]]\ntype = \"oneshot\"\ninput_tokens = 100\noutput_tokens = 10\n";
@@ -26,10 +26,10 @@ TEST_SUITE("generator") {
       "[[component]]\ntype = \"conversation\"\nsystem_tokens = 1024\nturns = 3\nfirst_message_tokens = 512\n"
       "message_tokens = 200\noutput_tokens = 312\nthink_s = 10\n";
 
-  double block_hit_rate(const Workload& workload) {
+  static double block_hit_rate(const Workload& workload) {
     return static_cast<double>(ideal_hits(workload).block_hits) / static_cast<double>(summarize(workload).block_refs);
   }
-  std::map<std::string, double> shares(const Generated& made, std::string test::GeneratedLine::*name) {
+  static std::map<std::string, double> shares(const Generated& made, std::string test::GeneratedLine::*name) {
     std::map<std::string, double> out;
     for (const auto& line : made.lines) out[line.*name] += 1.0 / static_cast<double>(made.lines.size());
     return out;
@@ -215,7 +215,7 @@ TEST_SUITE("generator") {
     });
   }
 
-  std::string content(const std::string& path) {
+  static std::string content(const std::string& path) {
     std::ifstream in(test::source_dir() + path);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   }

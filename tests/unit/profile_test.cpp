@@ -12,13 +12,13 @@ TEST_SUITE("profile") {
   const std::string kArrivals = "requests = 10\n[arrivals]\ntype = \"poisson\"\nrate_per_s = 1\n";
   const std::string kOneshot = "[[component]]\ntype = \"oneshot\"\ninput_tokens = 100\noutput_tokens = 10\n";
 
-  Error failure(const std::string& text) {
+  static Error failure(const std::string& text) {
     const auto parsed = parse_profile(text, "p.toml");
     if (parsed) FAIL("accepted: " << text.substr(0, 300));
     CHECK(parsed.error().code == Code::bad_input);
     return parsed.error();
   }
-  void fails(const std::string& text, const std::string& message, const std::string& hint = "") {
+  static void fails(const std::string& text, const std::string& message, const std::string& hint = "") {
     const std::string shown = text.substr(0, 300);
     CAPTURE(shown);
     const Error error = failure(text);
