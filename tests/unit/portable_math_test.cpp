@@ -12,7 +12,7 @@
 TEST_SUITE("portable math") {
   using namespace kv;
 
-  double relative(double got, double expected) { return std::abs(got - expected) / std::abs(expected); }
+  static double relative(double got, double expected) { return std::abs(got - expected) / std::abs(expected); }
 
   TEST_CASE("logarithms and powers are those of the C library, to 1e-14") {
     Random random(1);
