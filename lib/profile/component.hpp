@@ -102,6 +102,7 @@ ProfileKey<Spec> distribution_key(std::string name, Distribution Spec::*into, st
 template <class Spec>
 std::vector<ComponentRow::KeyHelp> help_of(const std::vector<ProfileKey<Spec>>& keys) {
   std::vector<ComponentRow::KeyHelp> out;
+  out.reserve(keys.size());
   for (const auto& key : keys) out.push_back({key.name, key.preset, key.summary});
   return out;
 }

@@ -113,6 +113,7 @@ Result<void> read_components(const ProfileValue& value, ComposedProfile& out) {
 /// Whose sessions a component has: the tenants that it names, or all.
 Result<void> assign_tenants(const ProfileValue& component, const std::vector<TenantSpec>& tenants, Traffic& traffic) {
   std::vector<std::string> names;
+  names.reserve(tenants.size());
   for (const TenantSpec& tenant : tenants) names.push_back(tenant.name);
   for (const std::string& wanted : traffic.tenant_names) {
     if (std::find(names.begin(), names.end(), wanted) != names.end()) continue;

@@ -112,7 +112,7 @@ class Run {
     profile_.traffic[session.component].component->send(session, runs_[session.component], step_);
     runs_held_ += session.prompt.runs() - runs_before;
     if (runs_held_ > kMostRunsAtOnce) return too_many();
-    const auto more = hand_out(session, at);
+    auto more = hand_out(session, at);
     if (step_.next_s) {
       session.delay = step_.delay_s ? std::optional(whole_ms(from_seconds(*step_.delay_s))) : std::nullopt;
       waiting_.push({at + from_seconds(std::min(*step_.next_s, kMostSeconds)), session.number, slot});

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,7 @@ class Distribution {
 
   double draw(Random& random) const;
   /// Rounded to the nearest whole number.
-  std::uint64_t draw_count(Random& random) const { return static_cast<std::uint64_t>(draw(random) + 0.5); }
+  std::uint64_t draw_count(Random& random) const { return static_cast<std::uint64_t>(std::llround(draw(random))); }
 
   // What the rows read; see their summaries.
   const DistributionRow* row = nullptr;

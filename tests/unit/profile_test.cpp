@@ -45,6 +45,8 @@ TEST_SUITE("profile") {
   TEST_CASE("what is no TOML, or too much of it, is refused with its line") {
     fails("a = 1\nb = = 2\n", "p.toml:2: not TOML");
     fails("a = 1\na = 2\n", "p.toml:2");
+    fails("[.a]\n", "p.toml:1: not TOML");
+    fails("[[.a]]\n", "p.toml:1: not TOML");
     fails("a = \"\xff\"\n", "p.toml:1");
     fails("when = 2020-01-01\n", "p.toml:1: when: is a date or time");
     fails("a = 1\n" + std::string(2 << 20, '#'), "more than 1.0 MiB");
