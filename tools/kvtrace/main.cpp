@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
       .add_commands =
           [](CLI::App& app, const std::vector<std::string>& command_line, int& exit_code) {
             kvtool::add_import(app, command_line, exit_code);
+            kvtool::add_gen(app, exit_code);
             kvtool::add_stats(app, command_line, exit_code);
             kvtool::add_sample(app, exit_code);
             kvtool::add_merge(app, exit_code);
