@@ -3,9 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <vector>
+#include "base/module_places.hpp"
 
 namespace kv {
 namespace {
@@ -15,25 +13,9 @@ constexpr const char* kHint =
     "install LibTorch (apt-get install libtorch-dev) and build kvkit again, or set KVKIT_TORCH_MODULE to a built "
     "libkvkit_torch.so";
 
-std::vector<std::string> places() {
-  if (const char* given = std::getenv("KVKIT_TORCH_MODULE"); given != nullptr && *given != '\0') return {given};
-  namespace fs = std::filesystem;
-  std::vector<std::string> places;
-  std::error_code failed;
-  if (const fs::path program = fs::read_symlink("/proc/self/exe", failed); !failed) {
-    const fs::path prefix = program.parent_path().parent_path();
-    places.push_back(prefix / "lib" / "kvkit" / kFile);
-    // Where LIBDIR carries the architecture (lib/x86_64-linux-gnu).
-    if (fs::path(KVKIT_LIBDIR).is_relative()) places.push_back(prefix / KVKIT_LIBDIR / "kvkit" / kFile);
-  }
-  places.push_back(fs::path(KVKIT_FULL_LIBDIR) / "kvkit" / kFile);
-  if (places.size() == 3 && places[0] == places[1]) places.erase(places.begin());
-  return places;
-}
-
 Result<const KvTorchModule*> load_first() {
   std::string tried;
-  for (const std::string& place : places()) {
+  for (const std::string& place : module_places(kFile, "KVKIT_TORCH_MODULE")) {
     auto loaded = load_torch_module(place);
     if (loaded) return loaded;
     tried += (tried.empty() ? "" : "; ") + loaded.error().message;
