@@ -1,0 +1,25 @@
+#pragma once
+#include <vector>
+
+#include "base/random.hpp"
+#include "profile/fitted_profile.hpp"
+
+namespace kv {
+
+/// One request to come, before it is known which earlier one it shares blocks with.
+struct PlannedRequest {
+  Stratum::Kind kind = Stratum::Kind::fresh;
+  std::uint32_t input = 0, output = 0;
+  std::uint32_t blocks = 0;    ///< see Stratum::Kind
+  std::uint32_t distance = 0;  ///< of the deepest shared block
+};
+
+/// All requests of a profile in order of arrival. Everything is dealt out by quota: each stratum its number of requests,
+/// evenly over its ranges, and each length of the knots once, whatever the seed; the seed decides which goes with which.
+/// 48 bytes a request on the way, 20 in the end.
+std::vector<PlannedRequest> plan_requests(const FittedProfile& profile, Random& random);
+
+/// Arrivals in ms, sorted: as many in each minute as the profile says; the first at 0.
+std::vector<std::uint64_t> plan_arrivals(const FittedProfile& profile, Random& random);
+
+}  // namespace kv
