@@ -35,6 +35,14 @@ std::vector<Knot> fit_knots(std::vector<std::uint32_t> lengths, double tolerance
   return knots;
 }
 
+std::vector<Knot> fit_knots(const std::vector<std::uint32_t>& lengths) {
+  std::vector<Knot> knots;
+  for (double tolerance = 0.002;; tolerance *= 1.5) {
+    knots = fit_knots(lengths, tolerance);
+    if (knots.size() <= 256) return knots;
+  }
+}
+
 ReuseTable fit_reuse(const Reuse& reuse, std::size_t requests) {
   ReuseTable table;
   std::vector<std::uint64_t> at;  // hits by distance
@@ -95,8 +103,8 @@ Result<FittedProfile> fit_profile(const Workload& workload, const FitOptions& op
     step = std::gcd(step, inputs.back());
   }
   profile.input_step = step;
-  profile.input = fit_knots(inputs, 0.01);
-  profile.output = fit_knots(outputs, 0.01);
+  profile.input = fit_knots(inputs);
+  profile.output = fit_knots(outputs);
   const Reuse reuse = measure_reuse(workload);
   profile.reuse = fit_reuse(reuse, workload.size());
   profile.strata = fit_strata(workload, reuse.requests, options);

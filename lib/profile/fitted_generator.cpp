@@ -11,8 +11,6 @@
 namespace kv {
 namespace {
 
-using Kind = Stratum::Kind;
-
 /// Where a request may branch off: an earlier one's path, down to `depth`.
 struct Candidate {
   std::uint32_t run = PromptTree::kRoot, depth = 0, input = 0;
@@ -42,7 +40,6 @@ class Round {
   std::uint32_t full_blocks(std::uint32_t tokens) const {
     return static_cast<std::uint32_t>(tokens / profile_.block_size.count());
   }
-  std::uint32_t wanted_depth(const PlannedRequest& request) const;
   Candidate choose(const PlannedRequest& request);
   Candidate choose_repeat(const PlannedRequest& request);
   void consider(const Candidate& candidate, std::uint32_t distance, double extra);
@@ -63,14 +60,6 @@ class Round {
   Candidate best_;
   double best_cost_ = 0;
 };
-
-std::uint32_t Round::wanted_depth(const PlannedRequest& request) const {
-  const std::uint32_t blocks = blocks_of(request.input);
-  std::uint32_t depth = 0;
-  if (request.kind == Kind::shared) depth = std::min(request.blocks, blocks - 1);
-  if (request.kind == Kind::grown) depth = blocks > request.blocks ? blocks - request.blocks : std::min(1U, blocks - 1);
-  return depth;
-}
 
 void Round::tell_hits(const Candidate& candidate) {
   debt_.begin();
@@ -97,7 +86,7 @@ void Round::consider(const Candidate& candidate, std::uint32_t distance, double 
 
 Candidate Round::choose(const PlannedRequest& request) {
   best_ = {};
-  const std::uint32_t depth = std::min(wanted_depth(request), deepest_);
+  const std::uint32_t depth = std::min(request.depth, deepest_);
   if (depth == 0) return best_;
   const std::uint32_t distance = std::max(request.distance, depth);
   const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
@@ -155,7 +144,7 @@ PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
   PlannedRequest request = plan_[me];
   at_ms = arrivals_[me];
   debt_.owe(me, blocks_of(request.input));
-  Candidate from = request.kind == Kind::repeated ? choose_repeat(request) : choose(request);
+  Candidate from = request.repeated ? choose_repeat(request) : choose(request);
   if (from.input != 0) request.input = from.input;
   const std::uint32_t blocks = blocks_of(request.input);
   if (from.depth > 0) {

@@ -8,10 +8,10 @@ namespace kv {
 
 /// One request to come, before it is known which earlier one it shares blocks with.
 struct PlannedRequest {
-  Stratum::Kind kind = Stratum::Kind::fresh;
   std::uint32_t input = 0, output = 0;
-  std::uint32_t blocks = 0;    ///< see Stratum::Kind
-  std::uint32_t distance = 0;  ///< of the deepest shared block
+  std::uint32_t depth = 0;     ///< blocks that it shares
+  std::uint32_t distance = 0;  ///< of the deepest of them
+  bool repeated = false;       ///< shares all of them, the last one included
 };
 
 /// All requests of a profile in order of arrival. Everything is dealt out by quota: each stratum its number of requests,
