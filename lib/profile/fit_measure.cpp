@@ -35,7 +35,10 @@ Reuse measure_reuse(const Workload& workload) {
       const std::uint32_t from = stack.position(run.owner, run.from);
       reuse.runs.push_back({r, from, from + run.to - run.from});
     }
-    if (!found.empty()) mine.distance = reuse.runs.back().to;
+    if (!found.empty()) {
+      mine.distance = reuse.runs.back().to;
+      mine.left = reuse.requests[found.back().owner].blocks - mine.hits;
+    }
     for (const Owned& run : found) stack.take(run.owner, run.to);
     for (const DenseId block : request.blocks) owners[block] = r;
     stack.push(mine.blocks, mine.blocks);

@@ -10,6 +10,7 @@ namespace kv {
 struct RequestReuse {
   std::uint32_t blocks = 0, hits = 0;
   std::uint32_t distance = 0;  ///< position of its deepest hit block in the LRU stack, from 1; 0 without a hit
+  std::uint32_t left = 0;      ///< blocks deeper than that which the prompt it was found in had, and has not lost since
 };
 
 /// Hit blocks `from`..`to` of the stack, of one request.

@@ -11,7 +11,7 @@ namespace {
 
 using Kind = Stratum::Kind;
 
-enum Axis { when, hits, own, distance, input, output, axes };
+enum Axis { when, hits, own, distance, left, input, output, axes };
 
 /// A request as a point, with axes scaled so that one unit matters about as much on each.
 struct Point {
@@ -21,7 +21,7 @@ struct Point {
 
 struct Row {
   std::uint32_t request, when, input, output;  // the last three: ranks in 0..10,000
-  std::uint32_t blocks, hits, distance;
+  std::uint32_t blocks, hits, distance, left;
 };
 
 struct Split {
@@ -100,6 +100,10 @@ Stratum stratum_of(const std::vector<Row>& rows, const std::vector<std::uint32_t
   s.input = range_of(rows, members, [](const Row& r) { return r.input; });
   s.output = range_of(rows, members, [](const Row& r) { return r.output; });
   s.distance = range_of(rows, members, [](const Row& r) { return r.distance; });
+  std::vector<std::uint32_t> left;
+  for (const std::uint32_t m : members) left.push_back(rows[m].left);
+  std::nth_element(left.begin(), left.begin() + left.size() / 2, left.end());
+  s.left = left[left.size() / 2];
   if (s.kind == Kind::shared) {
     s.blocks = range_of(rows, members, [](const Row& r) { return r.hits; });
     const Range own = range_of(rows, members, [](const Row& r) { return r.blocks - r.hits; });
@@ -126,10 +130,11 @@ std::vector<Stratum> fit_strata(const Workload& workload, const std::vector<Requ
   for (std::uint32_t i = 0; i < count; ++i) {
     const RequestReuse& r = reuse[i];
     rows[i] = {i, static_cast<std::uint32_t>((i + 0.5) * 10'000 / static_cast<double>(count)), inputs[i], outputs[i],
-               r.blocks, r.hits, r.distance};
+               r.blocks, r.hits, r.distance, r.left};
     points[i].at = {static_cast<float>(4.0 * i / count), static_cast<float>(1.5 * std::log2(1.0 + r.hits)),
                     static_cast<float>(std::log2(1.0 + r.blocks - r.hits)),
                     static_cast<float>(1.5 * std::log2(1.0 + r.distance)),
+                    static_cast<float>(0.7 * std::log2(1.0 + r.left)),
                     static_cast<float>(0.5 * std::log2(1.0 + workload[i].input.count())),
                     static_cast<float>(0.25 * std::log2(1.0 + workload[i].output.count()))};
     points[i].weight = static_cast<float>(0.2 + r.hits / mean);

@@ -43,7 +43,8 @@ class Round {
   Candidate choose(const PlannedRequest& request);
   Candidate choose_repeat(const PlannedRequest& request);
   void consider(const Candidate& candidate, std::uint32_t distance, double extra);
-  void consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32_t distance);
+  void consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32_t distance, std::uint32_t left);
+  void consider_ends(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth, std::uint32_t distance);
   void tell_hits(const Candidate& candidate);
 
   const FittedProfile& profile_;
@@ -56,6 +57,7 @@ class Round {
   ReuseDebt debt_;
   std::vector<std::uint32_t> tails_, inputs_;  // of each request so far
   std::map<std::uint32_t, std::vector<std::uint32_t>> endings_;  // input -> runs with a last block that is not full
+  std::vector<std::vector<std::uint32_t>> by_reusable_;  // requests so far, by how deep they may be shared
   std::uint32_t deepest_ = 0, deepest_request_ = 0;
   Candidate best_;
   double best_cost_ = 0;
@@ -84,6 +86,32 @@ void Round::consider(const Candidate& candidate, std::uint32_t distance, double 
   }
 }
 
+void Round::consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32_t distance, std::uint32_t left) {
+  const double bins = static_cast<double>(profile_.reuse.capacities.size());
+  const double has = blocks_of(inputs_[owner]) - depth;
+  double off = (has - left) * tuning_.left_weight;
+  off = std::min<double>(std::abs(off), depth);
+  consider({tails_[owner], depth, 0}, distance, bins * off * off);
+}
+
+void Round::consider_ends(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth,
+                          std::uint32_t distance) {
+  for (std::uint32_t d = depth + (request.left > 2 ? request.left - 2 : 0); d <= depth + request.left + 2; ++d) {
+    if (d >= by_reusable_.size()) break;
+    const auto& ends = by_reusable_[d];
+    const auto from = std::lower_bound(ends.begin(), ends.end(), start);
+    unsigned tries = 0, found = 0;
+    for (auto at = from; at != ends.end() && tries < 8 && found < 2; ++at, ++tries) {
+      if (stack_.taken(*at) < depth) consider_owner(*at, depth, distance, request.left), ++found;
+    }
+    tries = found = 0;
+    for (auto at = from; at != ends.begin() && tries < 8 && found < 2; ++tries) {
+      --at;
+      if (stack_.taken(*at) < depth) consider_owner(*at, depth, distance, request.left), ++found;
+    }
+  }
+}
+
 Candidate Round::choose(const PlannedRequest& request) {
   best_ = {};
   const std::uint32_t depth = std::min(request.depth, deepest_);
@@ -92,14 +120,15 @@ Candidate Round::choose(const PlannedRequest& request) {
   const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
   std::optional<std::uint32_t> at = stack_.older(start, depth);
   for (unsigned i = 0; at && i < tuning_.candidates; ++i) {
-    consider({tails_[*at], depth, 0}, distance, 0);
+    consider_owner(*at, depth, distance, request.left);
     at = *at == 0 ? std::nullopt : stack_.older(*at - 1, depth);
   }
   at = start + 1 < stack_.size() ? stack_.newer(start + 1, depth) : std::nullopt;
   for (unsigned i = 0; at && i < tuning_.candidates; ++i) {
-    consider({tails_[*at], depth, 0}, distance, 0);
+    consider_owner(*at, depth, distance, request.left);
     at = *at + 1 == stack_.size() ? std::nullopt : stack_.newer(*at + 1, depth);
   }
+  consider_ends(request, start, depth, distance);
   if (best_.run == PromptTree::kRoot) consider({tails_[deepest_request_], depth, 0}, distance, 0);
   return best_;
 }
@@ -161,6 +190,8 @@ PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
   stack_.push(blocks, full);
   tails_.push_back(tail);
   inputs_.push_back(request.input);
+  if (by_reusable_.size() <= full) by_reusable_.resize(full + std::size_t{1});
+  by_reusable_[full].push_back(me);
   if (full > deepest_) {
     deepest_ = full;
     deepest_request_ = me;

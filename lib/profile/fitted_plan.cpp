@@ -51,6 +51,7 @@ void add_stratum(const Stratum& stratum, Random& random, std::vector<Draft>& dra
     const double u = (paired ? order[i] + 0.5 : i + random.uniform()) / static_cast<double>(count);
     mine[i].request.depth = whole_within(stratum.blocks, u);
     mine[i].kind = stratum.kind;
+    mine[i].request.left = stratum.left;
     mine[i].request.repeated = stratum.kind == Stratum::Kind::repeated;
   }
 }

@@ -11,6 +11,7 @@ struct PlannedRequest {
   std::uint32_t input = 0, output = 0;
   std::uint32_t depth = 0;     ///< blocks that it shares
   std::uint32_t distance = 0;  ///< of the deepest of them
+  std::uint32_t left = 0;      ///< blocks of the prompt that it shares them with, beyond those
   bool repeated = false;       ///< shares all of them, the last one included
 };
 

@@ -26,6 +26,7 @@ struct Stratum {
   Range when;           ///< of the requests in order of arrival, in 1/10,000 of them
   Range blocks;         ///< see Kind; 0 where that says nothing
   Range distance;       ///< of the deepest shared block, in blocks: see ReuseTable
+  std::uint32_t left = 0;  ///< blocks of the prompt that it is shared with, beyond the shared ones
   Range input, output;  ///< of the requests in order of length, in 1/10,000 of them
   bool operator==(const Stratum&) const = default;
 };
