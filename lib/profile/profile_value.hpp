@@ -30,8 +30,8 @@ class ProfileValue {
   tl::unexpected<Error> wrong(const std::string& what, std::string hint = {}) const;
 };
 
-/// TOML text -> its tables, without a trace of the parser that is used. Bounded: kMaxProfileBytes, nesting of 16. Errors
-/// (bad_input) name `name`:line.
+/// TOML text -> its tables, without a trace of the parser that is used. Bounded: kMaxProfileBytes, nesting of 16.
+/// Errors (bad_input) name `name`:line.
 Result<ProfileValue> parse_toml(std::string_view text, const std::string& name);
 
 }  // namespace kv

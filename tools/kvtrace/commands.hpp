@@ -10,5 +10,6 @@ namespace kvtool {
 
 /// Each adds a subcommand: its options, help with an example, and a callback that sets `exit_code`. `command_line` is
 /// what a document will quote.
+void add_gen(CLI::App& app, int& exit_code);
 
 }  // namespace kvtool

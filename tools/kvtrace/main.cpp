@@ -10,7 +10,8 @@ int main(int argc, char** argv) {
       .config_example = "[stats] format=\"json\" ...",
       .libraries = "",
       .memory_hint = "use kvtrace sample first",
-      .add_commands = [](CLI::App&, const std::vector<std::string>&, int&) {},
+      .add_commands = [](CLI::App& app, const std::vector<std::string>&,
+                         int& exit_code) { kvtool::add_gen(app, exit_code); },
   };
   return kvtool::run_tool(kvtrace, argc, argv);
 }

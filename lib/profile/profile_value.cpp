@@ -1,0 +1,153 @@
+#include "profile/profile_value.hpp"
+
+// One parser, compiled into this file and nowhere else; no exceptions, so that bad input is a value.
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#define TOML_MAX_NESTED_VALUES 16
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <cassert>
+#include <limits>
+
+#include "base/parse.hpp"
+#include "profile/generator.hpp"
+
+namespace kv {
+
+const ProfileValue* ProfileValue::find(std::string_view key) const {
+  const auto* table = std::get_if<Table>(&data);
+  if (table == nullptr) return nullptr;
+  for (const auto& [name, value] : *table) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+tl::unexpected<Error> ProfileValue::wrong(const std::string& what, std::string hint) const {
+  const std::string place = path.empty() ? "" : path + ": ";
+  return error(Code::bad_input, fmt::format("{}:{}: {}{}", file ? *file : "profile", line, place, what),
+               std::move(hint));
+}
+
+namespace {
+
+constexpr std::size_t kMaxKeyParts = 16;
+
+/// Skips a string or comment that begins at `at`, as TOML cuts them; other characters are stepped over.
+std::size_t skip_text(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  if (quote == '#') return std::min(text.find('\n', at), text.size());
+  const std::string_view three = quote == '"' ? "\"\"\"" : "'''";
+  const bool many_lines = text.substr(at, 3) == three;
+  const std::string_view end = many_lines ? three : three.substr(0, 1);
+  for (std::size_t i = at + end.size(); i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text.substr(i, end.size()) == end) {
+      return i + end.size();
+    } else if (text[i] == '\n' && !many_lines) {
+      return i;
+    }
+  }
+  return text.size();
+}
+
+/// The first line whose key has more parts than any profile needs, or 0. The parser makes a table a part, and takes
+/// them down by recursion.
+std::uint32_t line_of_deep_key(std::string_view text) {
+  std::uint32_t line = 1;
+  std::size_t dots = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '#' || c == '"' || c == '\'') {
+      const std::size_t end = skip_text(text, i);
+      for (; i < end; ++i) line += text[i] == '\n';
+      continue;
+    }
+    const bool in_key = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+                        c == '-' || c == ' ' || c == '\t' || c == '.';
+    dots = in_key ? dots + (c == '.') : 0;
+    if (dots >= kMaxKeyParts) return line;
+    line += c == '\n';
+    ++i;
+  }
+  return 0;
+}
+
+/// toml++ nodes -> ours. Depth is bounded: nesting by the parser, dotted keys by line_of_deep_key.
+class Converter {
+ public:
+  explicit Converter(const std::string& name) : file_(std::make_shared<const std::string>(name)) {}
+
+  Result<ProfileValue> convert(const toml::node& node, std::string path) {  // NOLINT(misc-no-recursion)
+    ProfileValue out{.data = false, .file = file_, .line = node.source().begin.line, .path = std::move(path)};
+    if (const auto* table = node.as_table()) return convert_table(*table, std::move(out));
+    if (const auto* array = node.as_array()) return convert_array(*array, std::move(out));
+    if (const auto* text = node.as_string()) {
+      out.data = text->get();
+    } else if (const auto* whole = node.as_integer()) {
+      out.data = whole->get();
+    } else if (const auto* number = node.as_floating_point()) {
+      out.data = number->get();
+    } else if (const auto* flag = node.as_boolean()) {
+      out.data = flag->get();
+    } else {
+      return out.wrong("is a date or time, which no profile uses", "times are numbers of seconds");
+    }
+    return out;
+  }
+
+ private:
+  Result<ProfileValue> convert_table(const toml::table& table, ProfileValue out) {  // NOLINT(misc-no-recursion)
+    ProfileValue::Table members;
+    for (const auto& [key, child] : table) {
+      const std::string name(key.str());
+      const bool plain = name.size() <= 60 && quote(name) == "'" + name + "'";
+      if (!plain) return out.wrong(fmt::format("no key is called {}", quote(name)));
+      auto value = convert(child, out.path.empty() ? name : out.path + "." + name);
+      if (!value) return error(value);
+      members.emplace_back(name, std::move(*value));
+    }
+    out.data = std::move(members);
+    return out;
+  }
+
+  Result<ProfileValue> convert_array(const toml::array& array, ProfileValue out) {  // NOLINT(misc-no-recursion)
+    ProfileValue::Array items;
+    for (const toml::node& child : array) {
+      auto value = convert(child, fmt::format("{}[{}]", out.path, items.size() + 1));
+      if (!value) return error(value);
+      items.push_back(std::move(*value));
+    }
+    out.data = std::move(items);
+    return out;
+  }
+
+  std::shared_ptr<const std::string> file_;
+};
+
+}  // namespace
+
+Result<ProfileValue> parse_toml(std::string_view text, const std::string& name) {
+  if (text.size() > kMaxProfileBytes) {
+    return error(Code::bad_input,
+                 fmt::format("{}: a profile of more than {}", name, format_bytes(Bytes(kMaxProfileBytes))),
+                 "is this the trace itself?");
+  }
+  if (const std::uint32_t line = line_of_deep_key(text)) {
+    return error(Code::bad_input, fmt::format("{}:{}: a key of more than {} parts", name, line, kMaxKeyParts));
+  }
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const toml::parse_error& failed = parsed.error();
+    return error(Code::bad_input,
+                 fmt::format("{}:{}: not TOML: {}", name, failed.source().begin.line,
+                             quote(failed.description().substr(0, 200))),
+                 "a profile is TOML: key = value below [table] or [[component]]; strings stand in quotes");
+  }
+  return Converter(name).convert(parsed.table(), "");
+}
+
+}  // namespace kv
