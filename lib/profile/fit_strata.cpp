@@ -4,171 +4,199 @@
 #include <array>
 #include <cmath>
 #include <numeric>
-#include <queue>
+#include <tuple>
 
 namespace kv {
 namespace {
 
-using Kind = Stratum::Kind;
-
 enum Axis { when, hits, own, distance, left, input, output, axes };
+// What a factor of two (of `when`: the whole trace) counts on each axis: hits and distances make the curve.
+constexpr std::array<double, axes> kScale{4.0, 1.5, 1.0, 1.5, 0.7, 0.5, 0.25};
+constexpr double kLeastWeight = 0.2;      // of a request without hits, beside 1 of one with as many as the mean
+constexpr std::size_t kLooked = 1 << 14;  // requests of a group that choose its cut
 
-/// A request as a point, with axes scaled so that one unit matters about as much on each.
+struct Row {
+  std::uint32_t when, input, output;  // ranks in 1/10,000
+  std::uint32_t blocks, hits, distance, left;
+  std::uint32_t kind() const { return hits == 0 ? Stratum::fresh : hits == blocks ? Stratum::repeated : Stratum::shared; }
+};
+/// The same request as a point of a space in which near requests are alike.
 struct Point {
   std::array<float, axes> at;
   float weight;
 };
 
-struct Row {
-  std::uint32_t request, when, input, output;  // the last three: ranks in 0..10,000
-  std::uint32_t blocks, hits, distance, left;
-};
-
-struct Split {
+struct Cut {
   double gain = 0;
   int axis = 0;
   float below = 0;
 };
+struct Group {
+  Cut cut;
+  std::vector<std::uint32_t> members;
+  bool operator<(const Group& other) const { return cut.gain < other.cut.gain; }
+};
 
-class Splitter {
+/// Finds the cut of a group that leaves the least variance in its two halves.
+class Cutter {
  public:
-  Splitter(const std::vector<Point>& points, std::uint32_t least) : points_(points), least_(least) {}
+  Cutter(const std::vector<Point>& points, std::uint32_t least) : points_(points), least_(least) {}
 
-  /// The cut of these points that leaves the least variance.
-  Split best(const std::vector<std::uint32_t>& members) {
-    Split best;
-    if (members.size() < 2 * std::size_t{least_}) return best;
-    for (int axis = 0; axis < axes; ++axis) along(members, axis, best);
+  Cut best(const std::vector<std::uint32_t>& members) {
+    Cut best;
+    const std::size_t stride = members.size() / kLooked + 1;
+    for (int axis = 0; axis < axes; ++axis) along(members, stride, axis, best);
+    best.gain *= static_cast<double>(stride);
     return best;
   }
 
  private:
-  void along(const std::vector<std::uint32_t>& members, int axis, Split& best) {
+  void along(const std::vector<std::uint32_t>& members, std::size_t stride, int axis, Cut& best) {
     sorted_.clear();
     double sum = 0, weight = 0;
-    for (const std::uint32_t m : members) {
-      const Point& p = points_[m];
-      sorted_.push_back({p.at[axis], p.weight});
-      sum += p.at[axis] * p.weight;
+    for (std::size_t i = 0; i < members.size(); i += stride) {
+      const Point& p = points_[members[i]];
+      sorted_.emplace_back(p.at[static_cast<std::size_t>(axis)], p.weight);
+      sum += static_cast<double>(sorted_.back().first) * p.weight;
       weight += p.weight;
     }
     std::sort(sorted_.begin(), sorted_.end());
-    double left = 0, left_weight = 0;
+    double left_sum = 0, left_weight = 0;
     for (std::size_t i = 0; i + least_ < sorted_.size(); ++i) {
-      left += sorted_[i].first * sorted_[i].second;
+      left_sum += static_cast<double>(sorted_[i].first) * sorted_[i].second;
       left_weight += sorted_[i].second;
       if (i + 1 < least_ || sorted_[i].first == sorted_[i + 1].first) continue;
-      const double right = sum - left, right_weight = weight - left_weight;
-      const double gain = left * left / left_weight + right * right / right_weight - sum * sum / weight;
+      const double right_sum = sum - left_sum, right_weight = weight - left_weight;
+      const double gain =
+          left_sum * left_sum / left_weight + right_sum * right_sum / right_weight - sum * sum / weight;
       if (gain > best.gain) best = {gain, axis, sorted_[i + 1].first};
     }
   }
 
   const std::vector<Point>& points_;
-  std::uint32_t least_;
+  std::size_t least_;
   std::vector<std::pair<float, float>> sorted_;
 };
 
-std::vector<std::uint32_t> ranks_of(std::size_t count, const auto& key) {
+/// Ranks in 1/10,000 of the requests by a key.
+template <class Key>
+std::vector<std::uint32_t> ranks_of(std::size_t count, const Key& key) {
   std::vector<std::uint32_t> order(count), ranks(count);
   std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return key(a) < key(b); });
-  for (std::size_t i = 0; i < count; ++i) {
-    ranks[order[i]] = static_cast<std::uint32_t>((i + 0.5) * 10'000 / static_cast<double>(count));
-  }
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return key(a) < key(b); });
+  for (std::size_t i = 0; i < count; ++i) ranks[order[i]] = static_cast<std::uint32_t>((2 * i + 1) * 5'000 / count);
   return ranks;
 }
 
-Kind kind_of(const Row& row) {
-  return row.hits == 0 ? Kind::fresh : row.hits == row.blocks ? Kind::repeated : Kind::shared;
+std::vector<Row> rows_of(const Workload& workload, const std::vector<RequestReuse>& reuse) {
+  const std::size_t count = reuse.size();
+  const auto inputs = ranks_of(count, [&](std::uint32_t i) { return workload[i].input.count(); });
+  const auto outputs = ranks_of(count, [&](std::uint32_t i) { return workload[i].output.count(); });
+  std::vector<Row> rows;
+  rows.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const RequestReuse& r = reuse[i];
+    rows.push_back({static_cast<std::uint32_t>((2 * i + 1) * 5'000 / count), inputs[i], outputs[i], r.blocks, r.hits,
+                    r.distance, r.left});
+  }
+  return rows;
 }
 
-Range range_of(const std::vector<Row>& rows, const std::vector<std::uint32_t>& members, const auto& value) {
-  Range range{UINT32_MAX, 0};
+std::vector<Point> points_of(const Workload& workload, const std::vector<Row>& rows) {
+  double mean = 0;
+  for (const Row& row : rows) mean += row.hits;
+  mean = std::max(1.0, mean / static_cast<double>(rows.size()));
+  std::vector<Point> points(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Row& r = rows[i];
+    const std::array<double, axes> octaves{static_cast<double>(i) / static_cast<double>(rows.size()),
+                                           std::log2(1.0 + r.hits),
+                                           std::log2(1.0 + (r.blocks - r.hits)),
+                                           std::log2(1.0 + r.distance),
+                                           std::log2(1.0 + r.left),
+                                           std::log2(1.0 + static_cast<double>(workload[i].input.count())),
+                                           std::log2(1.0 + static_cast<double>(workload[i].output.count()))};
+    for (std::size_t axis = 0; axis < axes; ++axis) {
+      points[i].at[axis] = static_cast<float>(kScale[axis] * octaves[axis]);
+    }
+    points[i].weight = static_cast<float>(kLeastWeight + r.hits / mean);
+  }
+  return points;
+}
+
+template <class Value>
+Between range_of(const std::vector<Row>& rows, const std::vector<std::uint32_t>& members, const Value& value) {
+  Between range{UINT32_MAX, 0};
   for (const std::uint32_t m : members) {
-    range.low = std::min<std::uint32_t>(range.low, value(rows[m]));
-    range.high = std::max<std::uint32_t>(range.high, value(rows[m]));
+    range.low = std::min(range.low, value(rows[m]));
+    range.high = std::max(range.high, value(rows[m]));
   }
   return range;
 }
 
 Stratum stratum_of(const std::vector<Row>& rows, const std::vector<std::uint32_t>& members) {
   Stratum s;
-  s.kind = kind_of(rows[members[0]]);
+  s.kind = rows[members[0]].kind();
   s.requests = static_cast<std::uint32_t>(members.size());
   s.when = range_of(rows, members, [](const Row& r) { return r.when; });
   s.input = range_of(rows, members, [](const Row& r) { return r.input; });
   s.output = range_of(rows, members, [](const Row& r) { return r.output; });
   s.distance = range_of(rows, members, [](const Row& r) { return r.distance; });
-  std::vector<std::uint32_t> left;
-  for (const std::uint32_t m : members) left.push_back(rows[m].left);
-  std::nth_element(left.begin(), left.begin() + left.size() / 2, left.end());
-  s.left = left[left.size() / 2];
-  if (s.kind == Kind::shared) {
-    s.blocks = range_of(rows, members, [](const Row& r) { return r.hits; });
-    const Range own = range_of(rows, members, [](const Row& r) { return r.blocks - r.hits; });
-    if (own.high - own.low < s.blocks.high - s.blocks.low) {
-      s.kind = Kind::grown;
-      s.blocks = own;
-    }
+  std::vector<std::uint32_t> lefts;
+  for (const std::uint32_t m : members) lefts.push_back(rows[m].left);
+  const auto middle = lefts.begin() + static_cast<std::ptrdiff_t>(lefts.size() / 2);
+  std::nth_element(lefts.begin(), middle, lefts.end());
+  s.left = *middle;
+  if (s.kind != Stratum::shared) return s;
+  // Whichever varies less says more: a system prompt's length, or how much a turn adds to a conversation.
+  s.blocks = range_of(rows, members, [](const Row& r) { return r.hits; });
+  const Between own_blocks = range_of(rows, members, [](const Row& r) { return r.blocks - r.hits; });
+  if (own_blocks.high - own_blocks.low < s.blocks.high - s.blocks.low) {
+    s.kind = Stratum::grown;
+    s.blocks = own_blocks;
   }
   return s;
 }
 
 }  // namespace
 
-std::vector<Stratum> fit_strata(const Workload& workload, const std::vector<RequestReuse>& reuse,
-                                const FitOptions& options) {
-  const std::size_t count = reuse.size();
-  const auto inputs = ranks_of(count, [&](auto i) { return workload[i].input.count(); });
-  const auto outputs = ranks_of(count, [&](auto i) { return workload[i].output.count(); });
-  std::vector<Row> rows(count);
-  std::vector<Point> points(count);
-  double mean = 0;
-  for (const RequestReuse& r : reuse) mean += r.hits;
-  mean = std::max(1.0, mean / static_cast<double>(count));
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const RequestReuse& r = reuse[i];
-    rows[i] = {i, static_cast<std::uint32_t>((i + 0.5) * 10'000 / static_cast<double>(count)), inputs[i], outputs[i],
-               r.blocks, r.hits, r.distance, r.left};
-    points[i].at = {static_cast<float>(4.0 * i / count), static_cast<float>(1.5 * std::log2(1.0 + r.hits)),
-                    static_cast<float>(std::log2(1.0 + r.blocks - r.hits)),
-                    static_cast<float>(1.5 * std::log2(1.0 + r.distance)),
-                    static_cast<float>(0.7 * std::log2(1.0 + r.left)),
-                    static_cast<float>(0.5 * std::log2(1.0 + workload[i].input.count())),
-                    static_cast<float>(0.25 * std::log2(1.0 + workload[i].output.count()))};
-    points[i].weight = static_cast<float>(0.2 + r.hits / mean);
-  }
-  using Cell = std::pair<Split, std::vector<std::uint32_t>>;
-  const auto less = [](const Cell& a, const Cell& b) { return a.first.gain < b.first.gain; };
-  std::vector<Cell> heap;
-  Splitter splitter(points, options.least);
+std::vector<Stratum> fit_strata(const Workload& workload, const std::vector<RequestReuse>& reuse, std::size_t most,
+                                std::uint32_t least) {
+  const std::vector<Row> rows = rows_of(workload, reuse);
+  const std::vector<Point> points = points_of(workload, rows);
+  std::vector<Group> groups;
+  Cutter cutter(points, least);
   const auto add = [&](std::vector<std::uint32_t> members) {
     if (members.empty()) return;
-    const Split split = splitter.best(members);
-    heap.emplace_back(split, std::move(members));
-    std::push_heap(heap.begin(), heap.end(), less);
+    const Cut cut = cutter.best(members);
+    groups.push_back({cut, std::move(members)});
+    std::push_heap(groups.begin(), groups.end());
   };
-  for (const Kind kind : {Kind::fresh, Kind::shared, Kind::repeated}) {
+  for (const std::uint32_t kind : {Stratum::fresh, Stratum::shared, Stratum::repeated}) {
     std::vector<std::uint32_t> members;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (kind_of(rows[i]) == kind) members.push_back(i);
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].kind() == kind) members.push_back(i);
     }
     add(std::move(members));
   }
-  while (heap.size() < options.strata && heap.front().first.gain > 0) {
-    std::pop_heap(heap.begin(), heap.end(), less);
-    const Cell cell = std::move(heap.back());
-    heap.pop_back();
+  while (groups.size() < most && groups.front().cut.gain > 0) {
+    std::pop_heap(groups.begin(), groups.end());
+    const Group group = std::move(groups.back());
+    groups.pop_back();
     std::vector<std::uint32_t> low, high;
-    for (const std::uint32_t m : cell.second) {
-      (points[m].at[cell.first.axis] < cell.first.below ? low : high).push_back(m);
+    for (const std::uint32_t m : group.members) {
+      (points[m].at[static_cast<std::size_t>(group.cut.axis)] < group.cut.below ? low : high).push_back(m);
     }
     add(std::move(low));
     add(std::move(high));
   }
   std::vector<Stratum> strata;
-  for (const Cell& cell : heap) strata.push_back(stratum_of(rows, cell.second));
+  for (const Group& group : groups) strata.push_back(stratum_of(rows, group.members));
+  // In order of time, for a reader.
+  std::sort(strata.begin(), strata.end(), [](const Stratum& a, const Stratum& b) {
+    return std::tie(a.when.low, a.when.high, a.kind, a.distance.low) <
+           std::tie(b.when.low, b.when.high, b.kind, b.distance.low);
+  });
   return strata;
 }
 

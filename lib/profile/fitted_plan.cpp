@@ -12,7 +12,7 @@ constexpr std::uint64_t kMinute = 60'000;
 /// A request on its way into the plan: where it stands among all in time and in its two lengths, in 0..kRanks.
 struct Draft {
   PlannedRequest request;
-  Stratum::Kind kind;
+  std::uint32_t kind;
   double when, input, output;
 };
 
@@ -30,8 +30,8 @@ void spread(std::size_t count, Random& random, std::vector<std::uint32_t>& order
   for (std::size_t i = 0; i < count; ++i) set(i, (order[i] + random.uniform()) / static_cast<double>(count));
 }
 
-double within(const Range& range, double u) { return range.low + (range.high - range.low) * u; }
-std::uint32_t whole_within(const Range& range, double u) {
+double within(const Between& range, double u) { return range.low + (range.high - range.low) * u; }
+std::uint32_t whole_within(const Between& range, double u) {
   return range.low + static_cast<std::uint32_t>((range.high - range.low + 1.0) * u);
 }
 
@@ -46,21 +46,21 @@ void add_stratum(const Stratum& stratum, Random& random, std::vector<Draft>& dra
          [&](std::size_t i, double u) { mine[i].request.distance = whole_within(stratum.distance, u); });
   // The longer prompts of a stratum share more: otherwise many would be too short for what they share.
   spread(count, random, order, [&](std::size_t i, double u) { mine[i].input = within(stratum.input, u); });
-  const bool paired = stratum.kind == Stratum::Kind::shared;
+  const bool paired = stratum.kind == Stratum::shared;
   for (std::size_t i = 0; i < count; ++i) {
-    const double u = (paired ? order[i] + 0.5 : i + random.uniform()) / static_cast<double>(count);
+    const double u = (paired ? order[i] + 0.5 : static_cast<double>(i) + random.uniform()) / static_cast<double>(count);
     mine[i].request.depth = whole_within(stratum.blocks, u);
     mine[i].kind = stratum.kind;
     mine[i].request.left = stratum.left;
-    mine[i].request.repeated = stratum.kind == Stratum::Kind::repeated;
+    mine[i].request.repeated = stratum.kind == Stratum::repeated;
   }
 }
 
 /// What a prompt of so many blocks shares, as its stratum says it.
-std::uint32_t depth_of(Stratum::Kind kind, std::uint32_t said, std::uint32_t blocks) {
-  if (kind == Stratum::Kind::fresh) return 0;
-  if (kind == Stratum::Kind::repeated) return blocks;
-  if (kind == Stratum::Kind::shared) return std::min(said, blocks - 1);
+std::uint32_t depth_of(std::uint32_t kind, std::uint32_t said, std::uint32_t blocks) {
+  if (kind == Stratum::fresh) return 0;
+  if (kind == Stratum::repeated) return blocks;
+  if (kind == Stratum::shared) return std::min(said, blocks - 1);
   return blocks > said ? blocks - said : std::min(1U, blocks - 1);
 }
 

@@ -8,26 +8,26 @@
 namespace kv {
 
 /// Both ends belong to it.
-struct Range {
+struct Between {
   std::uint32_t low = 0, high = 0;
-  bool operator==(const Range&) const = default;
+  bool operator==(const Between&) const = default;
 };
 
 /// Requests that are alike. Ranges say between what their figures lie; they are spread evenly over it.
 struct Stratum {
-  enum class Kind : std::uint8_t {
+  enum Kind : std::uint32_t {
     fresh,    ///< shares nothing
     shared,   ///< shares its first blocks: `blocks` of them
     grown,    ///< shares all but its last blocks: `blocks` of them are its own
     repeated  ///< shares all of its blocks
   };
-  Kind kind = Kind::fresh;
+  std::uint32_t kind = fresh;
   std::uint32_t requests = 0;
-  Range when;           ///< of the requests in order of arrival, in 1/10,000 of them
-  Range blocks;         ///< see Kind; 0 where that says nothing
-  Range distance;       ///< of the deepest shared block, in blocks: see ReuseTable
+  Between when;           ///< of the requests in order of arrival, in 1/10,000 of them
+  Between blocks;         ///< see Kind; 0 where that says nothing
+  Between distance;       ///< of the deepest shared block, in blocks: see ReuseTable
   std::uint32_t left = 0;  ///< blocks of the prompt that it is shared with, beyond the shared ones
-  Range input, output;  ///< of the requests in order of length, in 1/10,000 of them
+  Between input, output;  ///< of the requests in order of length, in 1/10,000 of them
   bool operator==(const Stratum&) const = default;
 };
 
