@@ -19,10 +19,10 @@ constexpr std::size_t kStrataAtFirst = 1200, kStratumBytes = 36;
 Result<void> check(const Workload& workload) {
   if (workload.empty()) return error(Code::bad_input, "there is no request to fit to");
   if (workload.size() > kMostFittedRequests) {
-    return error(Code::bad_input,
-                 fmt::format("{} requests are more than the {} that a profile holds", workload.size(),
-                             kMostFittedRequests),
-                 "fit to a part: --requests, --skip or --sample");
+    return error(
+        Code::bad_input,
+        fmt::format("{} requests are more than the {} that a profile holds", workload.size(), kMostFittedRequests),
+        "fit to a part: --requests, --skip or --sample");
   }
   const Duration span = workload[workload.size() - 1].at - workload[0].at;
   if (span / std::chrono::minutes(1) >= static_cast<std::int64_t>(kMostFittedMinutes)) {
@@ -61,10 +61,10 @@ Result<FittedProfile> fit_profile(const Workload& workload, const FitOptions& op
     if (bytes <= options.most_bytes) break;
     const std::size_t over = (bytes - options.most_bytes) / kStratumBytes + 1;
     if (profile.strata.size() <= over + 8) {
-      return error(Code::bad_input,
-                   fmt::format("{} minutes leave no room in a profile of {} bytes", profile.minutes.size(),
-                               options.most_bytes),
-                   "fit to a part: --requests and --skip");
+      return error(
+          Code::bad_input,
+          fmt::format("{} minutes leave no room in a profile of {} bytes", profile.minutes.size(), options.most_bytes),
+          "fit to a part: --requests and --skip");
     }
     strata = profile.strata.size() - over;
   }

@@ -8,7 +8,7 @@ namespace kv {
 
 struct FitOptions {
   std::size_t most_bytes = std::size_t{64} << 10;  ///< of the profile's text
-  std::uint32_t least = 3;  ///< requests in a stratum, so that none describes a single prompt
+  std::uint32_t least = 3;                         ///< requests in a stratum, so that none describes a single prompt
 };
 
 /// What `kvtrace fit` keeps of a workload: see docs/fitting.md. Fails (bad_input) on what a profile cannot hold: more

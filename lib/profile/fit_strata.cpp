@@ -18,7 +18,9 @@ constexpr std::size_t kLooked = 1 << 14;  // requests of a group that choose its
 struct Row {
   std::uint32_t when, input, output;  // ranks in 1/10,000
   std::uint32_t blocks, hits, distance, left;
-  std::uint32_t kind() const { return hits == 0 ? Stratum::fresh : hits == blocks ? Stratum::repeated : Stratum::shared; }
+  std::uint32_t kind() const {
+    return hits == 0 ? Stratum::fresh : hits == blocks ? Stratum::repeated : Stratum::shared;
+  }
 };
 /// The same request as a point of a space in which near requests are alike.
 struct Point {
@@ -67,8 +69,7 @@ class Cutter {
       left_weight += sorted_[i].second;
       if (i + 1 < least_ || sorted_[i].first == sorted_[i + 1].first) continue;
       const double right_sum = sum - left_sum, right_weight = weight - left_weight;
-      const double gain =
-          left_sum * left_sum / left_weight + right_sum * right_sum / right_weight - sum * sum / weight;
+      const double gain = left_sum * left_sum / left_weight + right_sum * right_sum / right_weight - sum * sum / weight;
       if (gain > best.gain) best = {gain, axis, sorted_[i + 1].first};
     }
   }

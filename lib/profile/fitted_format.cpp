@@ -73,11 +73,13 @@ void add_strata(std::string& out, const std::vector<Stratum>& strata) {
   for (const StratumColumn& column : stratum_columns()) {
     names += (names.empty() ? "" : ", ") + std::string(column.name);
   }
-  add_key(out, "strata",
-          "Requests that are alike, a row each; ranges are spread evenly:\n# [" + names +
-              "]\n# kind: 0 shares nothing, 1 shares its first `blocks`, 2 shares all but its last `blocks`, 3 shares all.\n"
-              "# `when`, `input` and `output` are ranks by arrival and length in 1/10000; `distance` is how many blocks "
-              "of LRU\n# cache the deepest shared block needs; `left`: blocks of the other prompt beyond it");
+  add_key(
+      out, "strata",
+      "Requests that are alike, a row each; ranges are spread evenly:\n# [" + names +
+          "]\n# kind: 0 shares nothing, 1 shares its first `blocks`, 2 shares all but its last `blocks`, 3 shares "
+          "all.\n"
+          "# `when`, `input` and `output` are ranks by arrival and length in 1/10000; `distance` is how many blocks "
+          "of LRU\n# cache the deepest shared block needs; `left`: blocks of the other prompt beyond it");
   for (Stratum stratum : strata) {
     std::string row;
     for (const StratumColumn& column : stratum_columns()) {

@@ -55,9 +55,9 @@ class Round {
   PrefixStack stack_;
   PromptTree tree_;
   ReuseDebt debt_;
-  std::vector<std::uint32_t> tails_, inputs_;  // of each request so far
+  std::vector<std::uint32_t> tails_, inputs_;                    // of each request so far
   std::map<std::uint32_t, std::vector<std::uint32_t>> endings_;  // input -> runs with a last block that is not full
-  std::vector<std::vector<std::uint32_t>> by_reusable_;  // requests so far, by how deep they may be shared
+  std::vector<std::vector<std::uint32_t>> by_reusable_;          // requests so far, by how deep they may be shared
   std::uint32_t deepest_ = 0, deepest_request_ = 0;
   Candidate best_;
   double best_cost_ = 0;

@@ -138,12 +138,14 @@ std::vector<PlannedRequest> plan_requests(const FittedProfile& profile, Random& 
   drafts.reserve(profile.requests);
   for (const Stratum& stratum : profile.strata) add_stratum(stratum, random, drafts, order);
   const double step = profile.input_step;
-  deal(drafts, profile.input, order, [](const Draft& d) { return d.input; },
-       [&](PlannedRequest& r, double tokens) {
-         r.input = profile.input_step * std::max(1U, static_cast<std::uint32_t>(tokens / step + 0.5));
-       });
-  deal(drafts, profile.output, order, [](const Draft& d) { return d.output; },
-       [](PlannedRequest& r, double tokens) { r.output = static_cast<std::uint32_t>(tokens + 0.5); });
+  deal(
+      drafts, profile.input, order, [](const Draft& d) { return d.input; },
+      [&](PlannedRequest& r, double tokens) {
+        r.input = profile.input_step * std::max(1U, static_cast<std::uint32_t>(tokens / step + 0.5));
+      });
+  deal(
+      drafts, profile.output, order, [](const Draft& d) { return d.output; },
+      [](PlannedRequest& r, double tokens) { r.output = static_cast<std::uint32_t>(tokens + 0.5); });
   std::stable_sort(drafts.begin(), drafts.end(), [](const Draft& a, const Draft& b) { return a.when < b.when; });
   std::vector<PlannedRequest> plan;
   plan.reserve(drafts.size());

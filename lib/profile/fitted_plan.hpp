@@ -15,9 +15,9 @@ struct PlannedRequest {
   bool repeated = false;       ///< shares all of them, the last one included
 };
 
-/// All requests of a profile in order of arrival. Everything is dealt out by quota: each stratum its number of requests,
-/// evenly over its ranges, and each length of the knots once, whatever the seed; the seed decides which goes with which.
-/// 48 bytes a request on the way, 20 in the end.
+/// All requests of a profile in order of arrival. Everything is dealt out by quota: each stratum its number of
+/// requests, evenly over its ranges, and each length of the knots once, whatever the seed; the seed decides which goes
+/// with which. 48 bytes a request on the way, 20 in the end.
 std::vector<PlannedRequest> plan_requests(const FittedProfile& profile, Random& random);
 
 /// Arrivals in ms, sorted: as many in each minute as the profile says; the first at 0.

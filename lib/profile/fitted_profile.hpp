@@ -23,11 +23,11 @@ struct Stratum {
   };
   std::uint32_t kind = fresh;
   std::uint32_t requests = 0;
-  Between when;           ///< of the requests in order of arrival, in 1/10,000 of them
-  Between blocks;         ///< see Kind; 0 where that says nothing
-  Between distance;       ///< of the deepest shared block, in blocks: see ReuseTable
+  Between when;            ///< of the requests in order of arrival, in 1/10,000 of them
+  Between blocks;          ///< see Kind; 0 where that says nothing
+  Between distance;        ///< of the deepest shared block, in blocks: see ReuseTable
   std::uint32_t left = 0;  ///< blocks of the prompt that it is shared with, beyond the shared ones
-  Between input, output;  ///< of the requests in order of length, in 1/10,000 of them
+  Between input, output;   ///< of the requests in order of length, in 1/10,000 of them
   bool operator==(const Stratum&) const = default;
 };
 
@@ -54,9 +54,9 @@ struct ReuseTable {
 struct FittedProfile {
   Tokens block_size{512};
   std::uint32_t requests = 0;
-  std::uint32_t tick_ms = 1;           ///< arrivals are multiples of it
-  std::uint32_t last_ms = 0;           ///< length of the last minute, at most 59,999: the last request arrives at its end
-  std::uint32_t input_step = 1;        ///< inputs are multiples of it
+  std::uint32_t tick_ms = 1;     ///< arrivals are multiples of it
+  std::uint32_t last_ms = 0;     ///< length of the last minute, at most 59,999: the last request arrives at its end
+  std::uint32_t input_step = 1;  ///< inputs are multiples of it
   std::vector<std::uint32_t> minutes;  ///< requests in each
   std::vector<Knot> input, output;
   std::vector<Stratum> strata;

@@ -7,8 +7,8 @@
 namespace kv {
 namespace {
 
-// Subtrees that seem to hold an owner of a depth and do not (one leaf is deep, another untaken) are entered in vain; this
-// bounds how often.
+// Subtrees that seem to hold an owner of a depth and do not (one leaf is deep, another untaken) are entered in vain;
+// this bounds how often.
 constexpr int kVisits = 256;
 
 }  // namespace

@@ -5,10 +5,10 @@
 
 namespace kv {
 
-/// The LRU stack of a prefix cache that never evicts, kept by request instead of by block: a served request's blocks lie
-/// on top, head first, so at any time a past request owns (was the last to touch) one run of its depths, first..last,
-/// and the stack is those runs, latest request first. Positions count from 1 at the top: a cache of at least that many
-/// blocks would have hit. 12 bytes x 2 a request; every call is O(log requests). Not thread-safe.
+/// The LRU stack of a prefix cache that never evicts, kept by request instead of by block: a served request's blocks
+/// lie on top, head first, so at any time a past request owns (was the last to touch) one run of its depths,
+/// first..last, and the stack is those runs, latest request first. Positions count from 1 at the top: a cache of at
+/// least that many blocks would have hit. 12 bytes x 2 a request; every call is O(log requests). Not thread-safe.
 class PrefixStack {
  public:
   explicit PrefixStack(std::uint32_t max_requests);
@@ -23,22 +23,24 @@ class PrefixStack {
   /// Blocks in the stack.
   std::uint32_t blocks() const { return nodes_[1].owned; }
   /// Position of a block that `owner` owns.
-  std::uint32_t position(std::uint32_t owner, std::uint32_t depth) const { return above(owner) + depth - taken_[owner]; }
+  std::uint32_t position(std::uint32_t owner, std::uint32_t depth) const {
+    return above(owner) + depth - taken_[owner];
+  }
   /// The owner of the block at this position, 1..blocks().
   std::uint32_t owner_at(std::uint32_t position) const;
   /// Depths of `owner` that others have touched since.
   std::uint32_t taken(std::uint32_t owner) const { return taken_[owner]; }
 
-  /// The nearest request at or before (`older`), or at or after `from`, that owns its block at `depth` and may be shared
-  /// there.
+  /// The nearest request at or before (`older`), or at or after `from`, that owns its block at `depth` and may be
+  /// shared there.
   std::optional<std::uint32_t> older(std::uint32_t from, std::uint32_t depth) const;
   std::optional<std::uint32_t> newer(std::uint32_t from, std::uint32_t depth) const;
 
  private:
   struct Node {
-    std::uint32_t owned = 0;                 // blocks, of all below
-    std::uint32_t deepest = 0;               // most that is reusable
-    std::uint32_t shallowest = UINT32_MAX;   // fewest that are taken
+    std::uint32_t owned = 0;                // blocks, of all below
+    std::uint32_t deepest = 0;              // most that is reusable
+    std::uint32_t shallowest = UINT32_MAX;  // fewest that are taken
   };
   std::uint32_t above(std::uint32_t owner) const;
   void update(std::uint32_t owner);

@@ -18,7 +18,7 @@ class ReuseDebt {
   /// Hits that no cache may lack, less those that were: over all sizes.
   double total() const { return owed_.empty() ? 0 : owed_.back(); }
 
-  double mid() const { return owed_[owed_.size()/3]; }
+  double mid() const { return owed_[owed_.size() / 3]; }
   /// A candidate's hits are told run by run, at rising or falling positions from..to.
   void begin() { gain_.assign(gain_.size(), 0); }
   void add(std::uint32_t from, std::uint32_t to);

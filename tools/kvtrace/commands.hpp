@@ -11,5 +11,6 @@ namespace kvtool {
 /// Each adds a subcommand: its options, help with an example, and a callback that sets `exit_code`. `command_line` is
 /// what a document will quote.
 void add_gen(CLI::App& app, int& exit_code);
+void add_fit(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
 
 }  // namespace kvtool

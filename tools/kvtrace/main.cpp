@@ -10,8 +10,11 @@ int main(int argc, char** argv) {
       .config_example = "[stats] format=\"json\" ...",
       .libraries = "",
       .memory_hint = "use kvtrace sample first",
-      .add_commands = [](CLI::App& app, const std::vector<std::string>&,
-                         int& exit_code) { kvtool::add_gen(app, exit_code); },
+      .add_commands =
+          [](CLI::App& app, const std::vector<std::string>& command_line, int& exit_code) {
+            kvtool::add_gen(app, exit_code);
+            kvtool::add_fit(app, command_line, exit_code);
+          },
   };
   return kvtool::run_tool(kvtrace, argc, argv);
 }
