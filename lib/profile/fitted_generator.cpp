@@ -11,6 +11,8 @@
 namespace kv {
 namespace {
 
+constexpr std::size_t kWindow = 256;  // requests that may change places
+
 /// Where a request may branch off: an earlier one's path, down to `depth`.
 struct Candidate {
   std::uint32_t run = PromptTree::kRoot, depth = 0, input = 0;
@@ -40,6 +42,7 @@ class Round {
   std::uint32_t full_blocks(std::uint32_t tokens) const {
     return static_cast<std::uint32_t>(tokens / profile_.block_size.count());
   }
+  void bring_forward(std::uint32_t me);
   Candidate choose(const PlannedRequest& request);
   Candidate choose_repeat(const PlannedRequest& request);
   void consider(const Candidate& candidate, std::uint32_t distance, double extra);
@@ -59,6 +62,7 @@ class Round {
   std::map<std::uint32_t, std::vector<std::uint32_t>> endings_;  // input -> runs with a last block that is not full
   std::vector<std::vector<std::uint32_t>> by_reusable_;          // requests so far, by how deep they may be shared
   std::uint32_t deepest_ = 0, deepest_request_ = 0;
+  std::uint32_t lost_ = 0;  // blocks that should have been shared when no prompt was as deep yet
   Candidate best_;
   double best_cost_ = 0;
 };
@@ -112,9 +116,36 @@ void Round::consider_ends(const PlannedRequest& request, std::uint32_t start, st
   }
 }
 
+/// Lets a request of the next few go first that fits the prompt which stands where this one looks for its own. Where
+/// prompts come again in the order in which they came, none but that one will do.
+void Round::bring_forward(std::uint32_t me) {
+  PlannedRequest& request = plan_[me];
+  if (request.depth == 0 || request.repeated || stack_.blocks() == 0) return;
+  const std::uint32_t distance = std::max(request.distance, request.depth);
+  const std::uint32_t owner = stack_.owner_at(std::min(distance, stack_.blocks()));
+  const std::int64_t end = blocks_of(inputs_[owner]), taken = stack_.taken(owner);
+  const auto fits = [&](const PlannedRequest& r) {
+    return std::abs(std::int64_t{r.depth} + r.left - end) <= 1 + r.depth / 16 && r.depth > taken;
+  };
+  if (fits(request)) return;
+  const auto window = std::min<std::size_t>(kWindow, plan_.size() / 64);
+  const std::size_t last = std::min(plan_.size(), me + window);
+  for (std::size_t i = me + 1; i < last; ++i) {
+    PlannedRequest& other = plan_[i];
+    const double far = std::abs(static_cast<double>(other.distance) - distance);
+    if (other.depth == 0 || other.repeated || far * 16 > distance || !fits(other)) continue;
+    std::swap(request, other);
+    return;
+  }
+}
+
 Candidate Round::choose(const PlannedRequest& request) {
   best_ = {};
-  const std::uint32_t depth = std::min(request.depth, deepest_);
+  if (request.depth == 0) return best_;
+  const std::uint32_t more = std::min({lost_, blocks_of(request.input) - 1 - request.depth, request.depth / 8 + 1});
+  const std::uint32_t depth = std::min(request.depth + more, deepest_);
+  lost_ += request.depth;
+  lost_ -= std::min(lost_, depth);
   if (depth == 0) return best_;
   const std::uint32_t distance = std::max(request.distance, depth);
   const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
@@ -139,7 +170,7 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
   const double block = static_cast<double>(profile_.block_size.count());
   const double bins = static_cast<double>(profile_.reuse.capacities.size());
   const auto off = [&](std::uint32_t input) {
-    const double error = (static_cast<double>(input) - request.input) / request.input * 20 * depth;
+    const double error = (static_cast<double>(input) - request.input) / request.input * 60 * depth;
     return bins * error * error;
   };
   // Prompts that end in a block of their own, by length.
@@ -170,6 +201,7 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
 
 PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
   const std::uint32_t me = stack_.size();
+  bring_forward(me);
   PlannedRequest request = plan_[me];
   at_ms = arrivals_[me];
   debt_.owe(me, blocks_of(request.input));
