@@ -100,16 +100,16 @@ void Round::consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32
 
 void Round::consider_ends(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth,
                           std::uint32_t distance) {
-  for (std::uint32_t d = depth + (request.left > 2 ? request.left - 2 : 0); d <= depth + request.left + 2; ++d) {
+  for (std::uint32_t d = depth + (request.left > 1 ? request.left - 1 : 0); d <= depth + request.left + 1; ++d) {
     if (d >= by_reusable_.size()) break;
     const auto& ends = by_reusable_[d];
     const auto from = std::lower_bound(ends.begin(), ends.end(), start);
     unsigned tries = 0, found = 0;
-    for (auto at = from; at != ends.end() && tries < 8 && found < 2; ++at, ++tries) {
+    for (auto at = from; at != ends.end() && tries < 8 && found < 1; ++at, ++tries) {
       if (stack_.taken(*at) < depth) consider_owner(*at, depth, distance, request.left), ++found;
     }
     tries = found = 0;
-    for (auto at = from; at != ends.begin() && tries < 8 && found < 2; ++tries) {
+    for (auto at = from; at != ends.begin() && tries < 8 && found < 1; ++tries) {
       --at;
       if (stack_.taken(*at) < depth) consider_owner(*at, depth, distance, request.left), ++found;
     }

@@ -10,7 +10,7 @@ namespace kv {
 struct FittedTuning {
   double distance_weight = 1.0;  ///< of a request's own distance, against the curve's debt
   double left_weight = 0.3;
-  unsigned candidates = 12;  ///< of each kind that are looked at
+  unsigned candidates = 4;  ///< of each kind that are looked at
 };
 
 /// Makes workloads that resemble a fitted trace. `requests` beyond those of the profile begin the trace again, as a day
