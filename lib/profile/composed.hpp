@@ -74,7 +74,7 @@ Result<GeneratedCounts> run_composed(const ComposedProfile& profile, const Gener
 
 // Bounds, beside those of component.hpp.
 inline constexpr std::size_t kMostComponents = 64, kMostTenants = 1000;
-inline constexpr std::size_t kMostSessionsAtOnce = 400'000, kMostRunsAtOnce = 4'000'000;
+inline constexpr std::size_t kMostSessionsAtOnce = 400'000, kMostRunsAtOnce = 3'000'000;
 inline constexpr std::uint64_t kMostBlocksAPrompt = 262'144;
 inline constexpr double kMostSeconds = 100.0 * 366 * 86400;
 

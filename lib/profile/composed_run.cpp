@@ -29,7 +29,7 @@ class Run {
     for (std::size_t i = 0; i < profile.sources.size(); ++i) {
       sources_.push_back({ArrivalTimes(profile.sources[i].arrivals, stream(seed_, kArrivalStream, i)),
                           Random(stream(seed_, kChoiceStream, i))});
-      sources_.back().next_s = sources_.back().times.next();
+      advance(sources_.back());
     }
   }
 
@@ -62,6 +62,11 @@ class Run {
     bool operator<(const Waiting& other) const { return at != other.at ? at > other.at : session > other.session; }
   };
 
+  /// Beyond kMostSeconds it does not matter how far: a Duration holds three times as much.
+  static void advance(Source& source) {
+    source.next_s = std::max(source.next_s, std::min(source.times.next(), 2 * kMostSeconds));
+  }
+
   std::size_t next_source() const {
     const auto sooner = [](const Source& a, const Source& b) { return a.next_s < b.next_s; };
     return static_cast<std::size_t>(std::min_element(sources_.begin(), sources_.end(), sooner) - sources_.begin());
@@ -72,9 +77,9 @@ class Run {
     const Choice& components = profile_.sources[index].components;
     const std::uint32_t component = components[components.draw(source.choice)];
     const Duration at = from_seconds(source.next_s);
-    source.next_s = std::max(source.next_s, source.times.next());
+    advance(source);
 
-    if (waiting_.size() >= kMostSessionsAtOnce || runs_held_ > kMostRunsAtOnce) return too_many();
+    if (waiting_.size() >= kMostSessionsAtOnce) return too_many();
     const std::uint32_t slot = free_slot();
     Session& session = slots_[slot];
     session.random = Random(stream(seed_, mix64(kSessionStream, component), sessions_of_[component]++));
@@ -106,10 +111,11 @@ class Run {
     step_.next_s = step_.delay_s = std::nullopt;
     profile_.traffic[session.component].component->send(session, runs_[session.component], step_);
     runs_held_ += session.prompt.runs() - runs_before;
+    if (runs_held_ > kMostRunsAtOnce) return too_many();
     const auto more = hand_out(session, at);
     if (step_.next_s) {
       session.delay = step_.delay_s ? std::optional(whole_ms(from_seconds(*step_.delay_s))) : std::nullopt;
-      waiting_.push({at + from_seconds(*step_.next_s), session.number, slot});
+      waiting_.push({at + from_seconds(std::min(*step_.next_s, kMostSeconds)), session.number, slot});
       counts_.most_sessions_at_once = std::max<std::uint64_t>(counts_.most_sessions_at_once, waiting_.size());
     } else {
       runs_held_ -= session.prompt.runs();

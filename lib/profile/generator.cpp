@@ -31,7 +31,7 @@ Result<std::unique_ptr<Generator>> parse_profile(std::string_view text, const st
                "workloads/chat.toml is an example");
 }
 
-Result<std::unique_ptr<Generator>> read_profile(const std::string& path) {
+Result<std::unique_ptr<Generator>> load_profile(const std::string& path) {
   const auto source = open_source(path);
   if (!source) return error(source);
   std::string text;

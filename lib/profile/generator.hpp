@@ -51,7 +51,7 @@ Result<std::unique_ptr<Generator>> parse_profile(std::string_view text, const st
 inline constexpr std::size_t kMaxProfileBytes = std::size_t{1} << 20;
 
 /// The same for a file, "-" for stdin.
-Result<std::unique_ptr<Generator>> read_profile(const std::string& path);
+Result<std::unique_ptr<Generator>> load_profile(const std::string& path);
 
 class ProfileValue;
 

@@ -108,7 +108,7 @@ class Converter {
       if (!plain) return out.wrong(fmt::format("no key is called {}", quote(name)));
       auto value = convert(child, out.path.empty() ? name : out.path + "." + name);
       if (!value) return error(value);
-      members.emplace_back(name, std::move(*value));
+      members.push_back({name, std::move(*value)});
     }
     out.data = std::move(members);
     return out;

@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -11,12 +10,14 @@
 
 namespace kv {
 
+struct ProfileMember;
+
 /// A value of a TOML document and where it stands, so that whoever finds fault with it can say so. What no profile
 /// uses (dates, times) is refused when the text is parsed.
 class ProfileValue {
  public:
   using Array = std::vector<ProfileValue>;
-  using Table = std::vector<std::pair<std::string, ProfileValue>>;  // in the order of their keys
+  using Table = std::vector<ProfileMember>;  // in the order of their keys
 
   std::variant<bool, std::int64_t, double, std::string, Array, Table> data;
   std::shared_ptr<const std::string> file;  ///< the document's name
@@ -28,6 +29,11 @@ class ProfileValue {
 
   /// "file:line: path: what", bad_input.
   tl::unexpected<Error> wrong(const std::string& what, std::string hint = {}) const;
+};
+
+struct ProfileMember {
+  std::string name;
+  ProfileValue value;
 };
 
 /// TOML text -> its tables, without a trace of the parser that is used. Bounded: kMaxProfileBytes, nesting of 16.

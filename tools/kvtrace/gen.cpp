@@ -49,7 +49,7 @@ int gen(const Options& options) {
   if (options.profile.empty()) {
     return fail({kv::Code::bad_input, "PROFILE is required", "kvtrace gen workloads/chat.toml -o chat.jsonl"});
   }
-  const auto generator = kv::read_profile(options.profile);
+  const auto generator = kv::load_profile(options.profile);
   if (!generator) return fail(generator.error());
   auto file = OutputFile::open(options.output);
   if (!file) return fail(file.error());
