@@ -1,9 +1,12 @@
 #include "profile/fitted_generator.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <map>
 
+#include "profile/composed.hpp"
 #include "profile/fitted_plan.hpp"
 #include "profile/prompt_tree.hpp"
 #include "profile/reuse_debt.hpp"
@@ -62,7 +65,7 @@ class Round {
   std::map<std::uint32_t, std::vector<std::uint32_t>> endings_;  // input -> runs with a last block that is not full
   std::vector<std::vector<std::uint32_t>> by_reusable_;          // requests so far, by how deep they may be shared
   std::uint32_t deepest_ = 0, deepest_request_ = 0;
-  std::uint32_t lost_ = 0;  // blocks that should have been shared when no prompt was as deep yet
+  std::uint64_t lost_ = 0;  // blocks that should have been shared when no prompt was as deep yet
   Candidate best_;
   double best_cost_ = 0;
 };
@@ -142,10 +145,11 @@ void Round::bring_forward(std::uint32_t me) {
 Candidate Round::choose(const PlannedRequest& request) {
   best_ = {};
   if (request.depth == 0) return best_;
-  const std::uint32_t more = std::min({lost_, blocks_of(request.input) - 1 - request.depth, request.depth / 8 + 1});
+  const std::uint32_t room = std::min(blocks_of(request.input) - 1 - request.depth, request.depth / 8 + 1);
+  const auto more = static_cast<std::uint32_t>(std::min<std::uint64_t>(lost_, room));
   const std::uint32_t depth = std::min(request.depth + more, deepest_);
   lost_ += request.depth;
-  lost_ -= std::min(lost_, depth);
+  lost_ -= std::min<std::uint64_t>(lost_, depth);
   if (depth == 0) return best_;
   const std::uint32_t distance = std::max(request.distance, depth);
   const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
@@ -246,7 +250,11 @@ class FittedGenerator final : public Generator {
 Result<GeneratedCounts> FittedGenerator::run(const GenerateOptions& options, const RequestSink& sink) const {
   GeneratedCounts counts;
   const std::uint64_t wanted = options.requests.value_or(profile_.requests);
-  const auto round_span = std::chrono::milliseconds(std::chrono::minutes(1)) * profile_.minutes.size();
+  const Duration round_span = std::chrono::minutes(profile_.minutes.size());
+  if (static_cast<double>(ceil_div(wanted, profile_.requests)) * seconds(round_span) > kMostSeconds) {
+    return error(Code::bad_input, fmt::format("{} requests would take more than a hundred years", wanted),
+                 fmt::format("the trace had {} in {} minutes", profile_.requests, profile_.minutes.size()));
+  }
   std::vector<BlockId> ids;
   for (std::uint64_t cycle = 0; counts.requests < wanted; ++cycle) {
     Round round(profile_, tuning_, mix64(options.seed, cycle));
@@ -256,7 +264,7 @@ Result<GeneratedCounts> FittedGenerator::run(const GenerateOptions& options, con
       for (BlockId& id : ids) id += counts.unique_blocks;
       TraceLine line;
       line.line = ++counts.requests;
-      line.at = round_span * cycle + std::chrono::milliseconds(at_ms);
+      line.at = round_span * static_cast<std::int64_t>(cycle) + std::chrono::milliseconds(at_ms);
       line.input = Tokens(request.input);
       line.output = Tokens(request.output);
       line.ids = ids;

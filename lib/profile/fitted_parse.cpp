@@ -160,6 +160,7 @@ std::string fault_of(const FittedProfile& p) {
     if (knots->back().rank + 1 != p.requests) return "the last length is not that of the last request";
   }
   const std::uint64_t longest = p.input.back().tokens + std::uint64_t{p.input_step};
+  if (longest > UINT32_MAX) return fmt::format("a prompt of {} tokens", longest);
   if (ceil_div(longest, p.block_size.count()) > kMostFittedBlocks) {
     return fmt::format("a prompt of {} tokens has more than {} blocks", longest, kMostFittedBlocks);
   }
