@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "profile/composed.hpp"
+#include "profile/fitted_text.hpp"
 #include "workload/byte_source.hpp"
 
 namespace kv {
@@ -13,6 +14,7 @@ namespace kv {
 std::span<const ProfileKind> profile_kinds() {
   static const std::array kinds{
       ProfileKind{"component", "a workload put together of kinds of traffic", parse_composed},
+      ProfileKind{"fitted", "a workload that resembles a trace, made by kvtrace fit", parse_fitted},
   };
   return kinds;
 }

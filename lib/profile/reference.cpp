@@ -1,6 +1,7 @@
 #include "profile/reference.hpp"
 
 #include "profile/composed.hpp"
+#include "profile/fitted_text.hpp"
 
 namespace kv {
 namespace {
@@ -30,6 +31,7 @@ std::vector<ReferenceTable> profile_reference() {
   for (const DistributionRow& row : distributions()) {
     out.push_back(table_of("{ type = \"" + std::string(row.name) + "\" }", std::string(row.summary), row.keys));
   }
+  out.push_back(table_of("[fitted]", "instead of all these: what kvtrace fit writes", fitted_keys()));
   return out;
 }
 

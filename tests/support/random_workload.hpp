@@ -17,7 +17,7 @@ struct RandomTree {
 
 /// Requests over a growing prefix tree: each goes down to some node seen before, recent ones more often, and on with
 /// new blocks; the last block of a path that ends for good may be partial. Seconds apart, some at the same time.
-inline Workload random_workload(std::uint64_t seed, const RandomTree& tree) {
+inline Workload random_workload(std::uint64_t seed, const RandomTree& tree = {}) {
   struct Node {
     std::vector<BlockId> path;
     std::uint64_t input;

@@ -60,7 +60,7 @@ TEST_SUITE("policies") {
   TEST_CASE("lfu: the least used leaves, of equals the one used longest ago") {
     CHECK(left_of("lfu", 3, {{1}, {2}, {3}, {1}, {3}, {4}}) == std::vector<Handle>{1, 3, 4});  // 2: once
     CHECK(left_of("lfu", 3, {{1}, {2}, {3}, {2}, {1}, {3}, {4}}) ==
-          std::vector<Handle>{1, 3, 4});                                                         // all twice, 2 first
+          std::vector<Handle>{1, 3, 4});  // all twice, 2 first
     CHECK(left_of("lfu", 2, {{1}, {1}, {1}, {2}, {2}, {3}, {2}, {4}}) == std::vector<Handle>{1, 4});  // 2 began again
   }
 

@@ -16,5 +16,6 @@ void add_merge(CLI::App& app, int& exit_code);
 void add_scale(CLI::App& app, int& exit_code);
 void add_import(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
 void add_gen(CLI::App& app, int& exit_code);
+void add_fit(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
 
 }  // namespace kvtool

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
           [](CLI::App& app, const std::vector<std::string>& command_line, int& exit_code) {
             kvtool::add_import(app, command_line, exit_code);
             kvtool::add_gen(app, exit_code);
+            kvtool::add_fit(app, command_line, exit_code);
             kvtool::add_stats(app, command_line, exit_code);
             kvtool::add_sample(app, exit_code);
             kvtool::add_merge(app, exit_code);
