@@ -14,7 +14,7 @@ class RankHeap {
   /// `order` decides among equal values and is unique.
   struct Rank {
     std::uint64_t value = 0, order = 0;
-    auto operator<=>(const Rank&) const = default;
+    auto operator<=>(const Rank&) const = default;  // NOLINT(modernize-use-nullptr): false here
   };
 
   void grow(Handle handles) { at_.resize(handles, kNoHandle); }
