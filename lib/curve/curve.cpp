@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kKneeGrid = 1000;
 constexpr std::size_t kMostKnees = 3;
+constexpr std::size_t kOutline = 120;
+constexpr std::size_t kFewestForKnee = 6;  // simulated points: a bend between fewer is of the choice of sizes
 
 double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
@@ -64,6 +66,20 @@ std::optional<std::uint64_t> smallest_size(std::uint64_t most, double target, co
   return most;
 }
 
+/// Sizes in equal steps of their logarithm, from the smallest of those asked for to the largest.
+std::vector<Blocks> outline_sizes(std::span<const Blocks> asked) {
+  if (asked.empty()) return {};
+  const auto [first, last] = std::minmax_element(asked.begin(), asked.end());
+  const double step = std::log(static_cast<double>(last->count()) / static_cast<double>(first->count())) / kOutline;
+  std::vector<Blocks> out;
+  for (std::size_t i = 0; i <= kOutline; ++i) {
+    const double size = static_cast<double>(first->count()) * std::exp(step * static_cast<double>(i));
+    const Blocks blocks = std::min(Blocks(static_cast<std::uint64_t>(std::llround(size))), *last);
+    if (out.empty() || out.back() < blocks) out.push_back(blocks);
+  }
+  return out;
+}
+
 /// Makes the points of one policy, LRU from the curve of all sizes.
 class PolicyCurve {
  public:
@@ -105,8 +121,17 @@ class PolicyCurve {
     return smallest;
   }
 
+  /// See Curve::outline.
+  std::vector<CurvePlace> outline(const Curve& curve) const {
+    std::vector<CurvePlace> out;
+    if (!lru_) return out;
+    for (const CurvePoint& point : points(outline_sizes(request_.capacities))) out.push_back(place_of(curve, point));
+    return out;
+  }
+
   /// For knees: close together where that costs nothing.
   std::vector<CurvePoint> knee_points(std::span<const CurvePoint> asked) const {
+    if (!lru_ && asked.size() < kFewestForKnee) return {};
     if (!lru_) return {asked.begin(), asked.end()};
     std::vector<Blocks> grid;
     const std::uint64_t last = workload_.unique_blocks();
@@ -206,6 +231,8 @@ Curve make_curve(const Workload& workload, const CurveRequest& request) {
       curve.targets.push_back({policy->name, target, of.size_for(target, points, curve)});
     }
     curve.points.insert(curve.points.end(), points.begin(), points.end());
+    const std::vector<CurvePlace> outline = of.outline(curve);
+    curve.outline.insert(curve.outline.end(), outline.begin(), outline.end());
     if (!request.ttls_at_capacities) continue;
     for (const Duration ttl : request.ttls) {
       const std::vector<CurvePoint> both = of.points(request.capacities, ttl);
@@ -232,6 +259,10 @@ Curve make_curve(const SampledCurve& sample, std::span<const Blocks> capacities,
     point.block_hit_rate_error = hits.block_error;
     point.token_hit_rate_error = hits.token_error;
     curve.points.push_back(std::move(point));
+  }
+  for (const Blocks capacity : outline_sizes(capacities)) {
+    const EstimatedHits hits = sample.at(capacity);
+    curve.outline.push_back({"lru", capacity, hits.block_hit_rate, hits.token_hit_rate});
   }
   add_knees(curve.points, curve);
   for (const double target : targets) {

@@ -67,12 +67,14 @@ struct Curve {
   std::vector<CurvePoint> points;               ///< by policy, then in the order of the capacities
   std::vector<CurvePoint> ttl_points;           ///< without a bound, in the order of the TTLs
   std::vector<CurvePoint> capacity_ttl_points;  ///< by policy, capacity, TTL
+  std::vector<CurvePlace> outline;              ///< of policies known at all sizes: what lies between the points
   std::vector<CurvePlace> knees;                ///< of each policy, the sharpest first
   std::vector<CurveTarget> targets;             ///< by policy, in the order asked
 };
 
 /// LRU without admission in one pass for all sizes; sliding TTLs without a bound in one pass; all else by simulation.
-/// The knees of LRU are found on the whole curve, those of others between the capacities asked for.
+/// The knees of LRU are found on the whole curve, those of others between the capacities asked for, if those are six
+/// or more.
 Curve make_curve(const Workload& workload, const CurveRequest& request);
 /// The same from a sample: LRU, and no TTLs.
 Curve make_curve(const SampledCurve& sample, std::span<const Blocks> capacities, std::span<const double> targets);

@@ -56,6 +56,7 @@ Json target_row(const CurveTarget& target, const CurveContext& c) {
               {"reached", target.place.has_value()},
               {"capacity_blocks", nullptr},
               {"capacity_bytes", nullptr},
+              {"block_hit_rate", nullptr},
               {"token_hit_rate", nullptr}};
   if (target.place) row.update(place_row(*target.place, c));
   return row;
@@ -66,6 +67,7 @@ Json place_schema() {
   add_leaf(place, "policy", type_of(Unit::text));
   add_leaf(place, "capacity_blocks", type_of(Unit::count));
   add_leaf(place, "capacity_bytes", type_of(Unit::bytes));
+  add_leaf(place, "block_hit_rate", type_of(Unit::ratio));
   add_leaf(place, "token_hit_rate", type_of(Unit::ratio));
   return place;
 }
@@ -94,6 +96,8 @@ Json make_curve_document(const CurveContext& c) {
     row["policy"] = c.curve.capacity_ttl_points[out["capacity_ttl_points"].size()].policy;
     out["capacity_ttl_points"].push_back(std::move(row));
   }
+  out["outline"] = Json::array();
+  for (const CurvePlace& place : c.curve.outline) out["outline"].push_back(place_row(place, c));
   out["knees"] = Json::array();
   for (const CurvePlace& knee : c.curve.knees) out["knees"].push_back(place_row(knee, c));
   out["targets"] = Json::array();
@@ -109,6 +113,8 @@ Json curve_schema() {
            rows_schema(In::ttl_points, "caches without a bound, for each TTL asked for, in order"));
   add_leaf(schema, "capacity_ttl_points",
            rows_schema(In::ttl_points, "with --each-ttl: each policy at each capacity with each TTL"));
+  add_leaf(schema, "outline",
+           list_of(place_schema(), "of lru, known at all sizes: places between the points, for a plot"));
   add_leaf(schema, "knees", list_of(place_schema(), "where the curve of a policy bends, the sharpest first"));
   Json target = place_schema();
   add_leaf(target, "wanted_token_hit_rate", type_of(Unit::ratio));

@@ -20,9 +20,9 @@ struct Mark {
   std::string policy;
 };
 
-std::vector<Mark> marks_of(const Json& document) {
+std::vector<Mark> marks_of(const Json& document, const char* list) {
   std::vector<Mark> marks;
-  for (const Json& point : list_at(document, "points")) {
+  for (const Json& point : list_at(document, list)) {
     const auto capacity = number_at(point, "capacity_blocks"), rate = number_at(point, "token_hit_rate");
     if (capacity && rate && *capacity >= 1) marks.push_back({*capacity, *rate, text_at(point, "policy")});
   }
@@ -39,9 +39,9 @@ double top_of(double highest) {
 
 std::string legend(const std::vector<std::string>& policies) {
   if (policies.size() < 2) return {};
-  std::string text(kLabel + 1, ' ');
+  std::string text(kLabel, ' ');
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    text += fmt::format(" {} {} ", kMarks[i % std::size(kMarks)], printable(policies[i]));
+    text += fmt::format("  {} {}", kMarks[i % std::size(kMarks)], printable(policies[i]));
   }
   return text + "\n";
 }
@@ -49,7 +49,7 @@ std::string legend(const std::vector<std::string>& policies) {
 }  // namespace
 
 std::string curve_plot(const Json& document, std::size_t width) {
-  const std::vector<Mark> marks = marks_of(document);
+  const std::vector<Mark> marks = marks_of(document, "points");
   const auto by_capacity = [](const Mark& a, const Mark& b) { return a.capacity < b.capacity; };
   const auto [first, last] = std::minmax_element(marks.begin(), marks.end(), by_capacity);
   if (marks.size() < 3 || !(first->capacity < last->capacity)) return {};
@@ -65,12 +65,15 @@ std::string curve_plot(const Json& document, std::size_t width) {
   if (ideal > 0) rows[row_of(ideal)].assign(columns, '-');
   std::vector<std::string> policies;
   const double span = std::log(last->capacity / first->capacity);
+  const auto column_of = [&](const Mark& mark) {
+    const double x = std::clamp(std::log(mark.capacity / first->capacity) / span, 0.0, 1.0);
+    return static_cast<std::size_t>(std::lround(x * static_cast<double>(columns - 1)));
+  };
+  for (const Mark& mark : marks_of(document, "outline")) rows[row_of(mark.rate)][column_of(mark)] = '.';
   for (const Mark& mark : marks) {
     auto at = std::find(policies.begin(), policies.end(), mark.policy);
     if (at == policies.end()) at = policies.insert(policies.end(), mark.policy);
-    const double x = std::log(mark.capacity / first->capacity) / span;
-    const auto column = static_cast<std::size_t>(std::lround(x * static_cast<double>(columns - 1)));
-    rows[row_of(mark.rate)][column] = *kMarks[static_cast<std::size_t>(at - policies.begin()) % std::size(kMarks)];
+    rows[row_of(mark.rate)][column_of(mark)] = *kMarks[static_cast<std::size_t>(at - policies.begin()) % std::size(kMarks)];
   }
   std::string out = "\n";
   for (std::size_t row = 0; row < kRows; ++row) {

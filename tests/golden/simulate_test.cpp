@@ -1,8 +1,11 @@
 // Simulation on the real trace against ../shared/traces/conversation_trace.golden.json, of an independent program.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 
+#include "base/random.hpp"
+#include "curve/lru_curve.hpp"
 #include "curve/simulate.hpp"
 #include "support/golden_trace.hpp"
 
@@ -52,6 +55,25 @@ TEST_SUITE("golden simulation") {
       CHECK(sum.token_hits == g->figures.at("ideal").at("token_hits"));
       CHECK(sum.requests_with_hit == g->figures.at("ideal").at("requests_with_hit"));
       CHECK(simulate(g->workload, row, some).block_hits <= bound.block_hits);
+    }
+  }
+}
+
+TEST_SUITE("golden curve") {
+  TEST_CASE("the one-pass curve is the simulation at 200 random capacities") {
+    const auto g = test::golden();
+    if (!g) return;
+    const LruCurve curve = lru_curve(g->workload);
+    Random random(200);
+    std::vector<Blocks> capacities;
+    const double most = std::log(static_cast<double>(g->workload.unique_blocks()));
+    for (int i = 0; i < 200; ++i) {  // every order of magnitude alike
+      capacities.emplace_back(static_cast<std::uint64_t>(std::exp(most * random.uniform())));
+    }
+    const auto sums = simulate_many(g->workload, *find_policy("lru"), capacities);
+    for (std::size_t i = 0; i < capacities.size(); ++i) {
+      CAPTURE(capacities[i].count());
+      CHECK(curve.at(capacities[i]) == sums[i]);
     }
   }
 }

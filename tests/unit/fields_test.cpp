@@ -9,27 +9,12 @@
 #include <sstream>
 
 #include "report/document.hpp"
+#include "support/kept_files.hpp"
 #include "support/report_fixture.hpp"
 #include "support/schema.hpp"
 #include "support/source_dir.hpp"
 
 namespace {
-
-std::string source_file(const std::string& name) { return kv::test::source_dir() + "/" + name; }
-
-std::string contents(const std::string& name) {
-  std::ifstream in(source_file(name), std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-/// KVKIT_UPDATE=1 writes what was generated instead of comparing: look at the diff before you commit it.
-bool updated(const std::string& name, const std::string& text) {
-  if (std::getenv("KVKIT_UPDATE") == nullptr) return false;
-  std::ofstream(source_file(name), std::ios::binary) << text;
-  return true;
-}
 
 /// Every name of the contract, as issue 1/7 states it; written out here, so that renaming a field fails.
 std::vector<std::string> contract() {
@@ -82,7 +67,7 @@ TEST_SUITE("fields") {
   TEST_CASE("every name of the contract is in a row, in the document and required by the schema") {
     const std::vector<RunResult> runs = {test::a_run()};
     const Json report = make_report(test::a_context(), runs);
-    const Json schema = Json::parse(contents("reports/kvkit.report-1.schema.json"));
+    const Json schema = Json::parse(test::source_text("reports/kvkit.report-1.schema.json"));
     const Json* row_schema = find(schema, "properties.runs.items");
     REQUIRE(row_schema != nullptr);
     for (const std::string& path : contract()) {
@@ -106,7 +91,7 @@ TEST_SUITE("fields") {
   }
 
   TEST_CASE("the field table and the schema in reports/ name exactly the same figures") {
-    const Json schema = Json::parse(contents("reports/kvkit.report-1.schema.json"));
+    const Json schema = Json::parse(test::source_text("reports/kvkit.report-1.schema.json"));
     std::set<std::string> in_schema, in_table = {"warnings", "repetitions"};
     collect_leaves(*find(schema, "properties.runs.items"), "", in_schema);
     for (const Field& field : fields()) CHECK(in_table.insert(field.path).second);
@@ -114,22 +99,11 @@ TEST_SUITE("fields") {
   }
 
   TEST_CASE("the schema file is what the field table says") {
-    const std::string text = report_schema().dump(2) + "\n";
-    if (updated("reports/kvkit.report-1.schema.json", text)) return;
-    CHECK_MESSAGE(contents("reports/kvkit.report-1.schema.json") == text,
-                  "run the tests once with KVKIT_UPDATE=1 and commit the difference");
+    test::check_kept("reports/kvkit.report-1.schema.json", report_schema().dump(2) + "\n");
   }
 
   TEST_CASE("the tables of docs/report.md are what the field table says") {
-    const std::string begin = "<!-- fields: begin -->\n", end = "<!-- fields: end -->\n";
-    std::string page = contents("docs/report.md");
-    const auto from = page.find(begin), to = page.find(end);
-    REQUIRE(from != std::string::npos);
-    REQUIRE(to != std::string::npos);
-    const std::string text = "\n" + fields_markdown() + "\n";
-    const std::string now = page.substr(from + begin.size(), to - from - begin.size());
-    if (now != text && updated("docs/report.md", page.replace(from + begin.size(), now.size(), text))) return;
-    CHECK_MESSAGE(now == text, "run the tests once with KVKIT_UPDATE=1 and commit the difference");
+    test::check_kept_part("docs/report.md", "fields", fields_markdown());
   }
 
   TEST_CASE("every row says what it means, and a name of a figure ends in its unit") {
@@ -161,7 +135,7 @@ TEST_SUITE("fields") {
 
   TEST_CASE("every sample that was ever shipped can still be read and shown, and fits the schema") {
     std::size_t samples = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(source_file("reports/samples"))) {
+    for (const auto& entry : std::filesystem::directory_iterator(kv::test::source_dir() + "/reports/samples")) {
       if (entry.path().filename().string().find("kvkit.report-") != 0) continue;  // another kind of document
       CAPTURE(entry.path().string());
       const auto report = read_report(entry.path().string());

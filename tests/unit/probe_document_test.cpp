@@ -2,32 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include "report/document.hpp"
+#include "support/kept_files.hpp"
 #include "support/schema.hpp"
 #include "support/source_dir.hpp"
 
 namespace {
 
 using namespace kv;
-
-std::string path_of(const std::string& name) { return test::source_dir() + "/" + name; }
-
-std::string contents(const std::string& name) {
-  std::ifstream in(path_of(name), std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-/// KVKIT_UPDATE=1 writes what was generated instead of comparing, as in fields_test.cpp.
-void check_file(const std::string& name, const std::string& text) {
-  if (std::getenv("KVKIT_UPDATE") != nullptr) std::ofstream(path_of(name), std::ios::binary) << text;
-  CHECK_MESSAGE(contents(name) == text, "run the tests once with KVKIT_UPDATE=1 and commit the difference");
-}
 
 probe::Point a_point(probe::Operation operation, std::size_t bytes, double per_s) {
   probe::Point p;
@@ -128,20 +111,11 @@ TEST_SUITE("probe document") {
   }
 
   TEST_CASE("the schema file, the sample and the table of docs/probe.md are what the field table says") {
-    check_file("reports/kvkit.probe-1.schema.json", probe_schema().dump(2) + "\n");
-    const Json sample = Json::parse(contents("reports/samples/kvkit.probe-1.json"));
-    for (const std::string& place : test::violations(sample, probe_schema())) {
-      CHECK_MESSAGE(place.find(": missing") != std::string::npos, place);  // names may be added: unknown to it
-    }
+    test::check_kept("reports/kvkit.probe-1.schema.json", probe_schema().dump(2) + "\n");
+    const Json sample = test::check_sample("reports/samples/kvkit.probe-1.json", probe_schema());
     CHECK_FALSE(render_probe(sample, Format::table).empty());
-    CHECK(read_profile(path_of("reports/samples/kvkit.probe-1.json")));
-    const std::string begin = "<!-- points: begin -->\n", end = "<!-- points: end -->\n";
-    std::string page = contents("docs/probe.md");
-    const auto from = page.find(begin), to = page.find(end);
-    REQUIRE(from != std::string::npos);
-    REQUIRE(to != std::string::npos);
-    page.replace(from + begin.size(), to - from - begin.size(), "\n" + point_fields_markdown() + "\n");
-    check_file("docs/probe.md", page);
+    CHECK(read_profile(test::source_dir() + "/reports/samples/kvkit.probe-1.json"));
+    test::check_kept_part("docs/probe.md", "points", point_fields_markdown());
   }
 }
 
@@ -190,6 +164,6 @@ TEST_SUITE("probe profile") {
     without["models"][0].erase("sizes");
     CHECK(refusal(without).find(".models[0].sizes") != std::string::npos);
     CHECK_FALSE(read_profile_text("{", "wire.json"));
-    CHECK_FALSE(read_profile(path_of("absent.json")));
+    CHECK_FALSE(read_profile(test::source_dir() + "/absent.json"));
   }
 }

@@ -2,32 +2,14 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
 
 #include "report/document.hpp"
+#include "support/kept_files.hpp"
 #include "support/schema.hpp"
-#include "support/source_dir.hpp"
 
 namespace {
 
 using namespace kv;
-
-std::string path_of(const std::string& name) { return test::source_dir() + "/" + name; }
-
-std::string contents(const std::string& name) {
-  std::ifstream in(path_of(name), std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-/// KVKIT_UPDATE=1 writes what was generated instead of comparing, as in fields_test.cpp.
-void check_file(const std::string& name, const std::string& text) {
-  if (std::getenv("KVKIT_UPDATE") != nullptr) std::ofstream(path_of(name), std::ios::binary) << text;
-  CHECK_MESSAGE(contents(name) == text, "run the tests once with KVKIT_UPDATE=1 and commit the difference");
-}
 
 /// Requests a minute apart behind block 0, each second one of which goes on where the one before it ended.
 Json document_of(std::uint64_t requests, const std::string& tenant, bool at_once = false) {
@@ -109,18 +91,9 @@ TEST_SUITE("stats document") {
   }
 
   TEST_CASE("the schema file, the sample and the table of docs/describing.md are what the field table says") {
-    check_file("reports/kvkit.stats-1.schema.json", stats_schema().dump(2) + "\n");
-    const Json sample = Json::parse(contents("reports/samples/kvkit.stats-1.json"));
-    for (const std::string& place : test::violations(sample, stats_schema())) {
-      CHECK_MESSAGE(place.find(": missing") != std::string::npos, place);  // names may be added: unknown to it
-    }
+    test::check_kept("reports/kvkit.stats-1.schema.json", stats_schema().dump(2) + "\n");
+    const Json sample = test::check_sample("reports/samples/kvkit.stats-1.json", stats_schema());
     CHECK_FALSE(render_stats(sample, Format::table).empty());
-    const std::string begin = "<!-- stats: begin -->\n", end = "<!-- stats: end -->\n";
-    std::string page = contents("docs/describing.md");
-    const auto from = page.find(begin), to = page.find(end);
-    REQUIRE(from != std::string::npos);
-    REQUIRE(to != std::string::npos);
-    page.replace(from + begin.size(), to - from - begin.size(), "\n" + stats_fields_markdown() + "\n");
-    check_file("docs/describing.md", page);
+    test::check_kept_part("docs/describing.md", "stats", stats_fields_markdown());
   }
 }

@@ -13,6 +13,7 @@
 #include "common/output.hpp"
 #include "import/registry.hpp"
 #include "model/model.hpp"
+#include "policy/policy.hpp"
 #include "prefill/prefill.hpp"
 #include "report/document.hpp"
 #include "report/text.hpp"
@@ -127,6 +128,15 @@ std::vector<Item> list_prefills() {
   return items;
 }
 
+std::vector<Item> list_policies() {
+  std::vector<Item> items;
+  for (const kv::PolicyRow& row : kv::policies()) {
+    const Json json = {{"name", row.name}, {"summary", row.summary}, {"source", row.source}, {"online", row.online()}};
+    items.push_back({json, {row.name, row.summary, row.source}});
+  }
+  return items;
+}
+
 std::vector<Item> list_formats() {
   std::vector<Item> items;
   for (const kv::ImportFormat& row : kv::import_formats()) {
@@ -149,6 +159,10 @@ const std::vector<Listing>& listings() {
   static const std::vector<Listing> kListings = {
       {"backends", "where values can live: --backend SPEC", {"name", "summary", "example"}, list_backends},
       {"codecs", "payload to stored value: --codec SPEC", {"name", "summary"}, list_codecs},
+      {"policies",
+       "which block leaves first: local:?policy=NAME, kvplan curve --policy NAME",
+       {"name", "summary", "source"},
+       list_policies},
       {"models", "catalogue of models: --model NAME", {"name", "params", "layers", "kv", "source"}, list_models},
       {"gpus",
        "catalogue of GPUs: --gpu NAME",

@@ -128,6 +128,21 @@ void add_curve_options(CLI::App& command, CurveOptions& o) {
       "  kvplan curve huge.jsonl.zst --rate 1% --block-size 512");
 }
 
+namespace {
+
+/// Belady's choice knows the future uses of blocks, and neither when they expire nor which are admitted.
+Result<void> check_clairvoyant(const kv::CurveRequest& request) {
+  for (const kv::PolicyRow* policy : request.policies) {
+    if (policy->online() || (request.admit <= 1 && !request.ttls_at_capacities)) continue;
+    return error(Code::bad_input,
+                 fmt::format("--policy: {} goes with neither --admit nor --each-ttl", policy->name),
+                 "it bounds every policy's hits as it is: ask for it in a run of its own");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<kv::CurveRequest> curve_request(const CurveOptions& o) {
   kv::CurveRequest request;
   for (const std::string& name : o.policies) {
@@ -158,6 +173,7 @@ Result<kv::CurveRequest> curve_request(const CurveOptions& o) {
   if (o.each_ttl && o.ttls.empty()) {
     return error(Code::bad_input, "--each-ttl: there is no --ttl", "name some, as --ttl 5m,1h");
   }
+  if (const auto checked = check_clairvoyant(request); !checked) return error(checked);
   return request;
 }
 
