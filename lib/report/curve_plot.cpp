@@ -64,9 +64,9 @@ std::string curve_plot(const Json& document, std::size_t width) {
   std::vector<std::string> rows(kRows, std::string(columns, ' '));
   if (ideal > 0) rows[row_of(ideal)].assign(columns, '-');
   std::vector<std::string> policies;
-  const double span = std::log(last->capacity / first->capacity);
+  const double smallest = first->capacity, span = std::log(last->capacity / smallest);
   const auto column_of = [&](const Mark& mark) {
-    const double x = std::clamp(std::log(mark.capacity / first->capacity) / span, 0.0, 1.0);
+    const double x = std::clamp(std::log(mark.capacity / smallest) / span, 0.0, 1.0);
     return static_cast<std::size_t>(std::lround(x * static_cast<double>(columns - 1)));
   };
   for (const Mark& mark : marks_of(document, "outline")) rows[row_of(mark.rate)][column_of(mark)] = '.';

@@ -80,7 +80,7 @@ Result<kv::Tokens> block_size_of(const WorkloadOptions& o) {
 
 Result<void> check_sampled(const Question& q) {
   const auto refuse = [](const char* what) {
-    return error(kv::Code::bad_input, fmt::format("--rate and --max-memory do not go with {}", what),
+    return error(kv::Code::bad_input, fmt::format("--rate, --max-memory and --slice do not go with {}", what),
                  "leave them out: without them everything is exact");
   };
   const CurveOptions& o = q.options;

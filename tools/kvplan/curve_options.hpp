@@ -22,7 +22,7 @@ struct CurveOptions {
   std::optional<double> usd_per_gb_hour;
   Output output;
 
-  bool sampled() const { return !rate.empty() || !max_memory.empty(); }
+  bool sampled() const { return !rate.empty() || !max_memory.empty() || slice != "1/1"; }
 };
 /// The one option table of `kvplan curve`.
 void add_curve_options(CLI::App& command, CurveOptions& options);
