@@ -104,6 +104,33 @@ def rows(f):
         yield (f"harness per request of {blocks} block{'s' * (blocks > 1)}, of 2 µs + 100 ns a block",
                "" if us is None else f"{us:.2f} µs", ratio(us, 2 + .1 * blocks), 1, False)
 
+    yield from curve_rows(f)
+
+
+def curve_rows(f):
+    """Parsing, generating, curves and simulations: absolute targets, and the usual hash map + list beside them."""
+    def millions(value):
+        return f"{value / 1e6:.1f} M/s" if value is not None else ""
+
+    rate = f.get("workload_stream")
+    yield "parsing JSONL, of 500 MB/s", f"{rate / 1e6:.0f} MB/s" if rate else "", ratio(rate, 500e6), 1, True
+    for name, what, target in (("lru_curve_trace", "on the conversation trace", 100), ("lru_curve_turns/200000", "200 k unique blocks, in turns", 40),
+                               ("lru_curve_turns/10000000", "10 M unique blocks, in turns", 25),
+                               ("lru_curve_singles/200000", "200 k unique blocks, one by one", 40),
+                               ("lru_curve_singles/10000000", "10 M unique blocks, one by one", 25)):
+        rate = f.get(name, "items_per_second")
+        yield f"LRU curve of all sizes, {what}, of {target} M refs/s", millions(rate), ratio(rate, target * 1e6), 1, True
+    rate = f.get("sampled_curve/100", "items_per_second")
+    yield "sampled LRU curve at 1 %, of 200 M refs/s", millions(rate), ratio(rate, 200e6), 1, True
+    plain = f.get("map_and_list_lru/10", "items_per_second")
+    yield "LRU at one size by hash map + list (the yardstick)", millions(plain), ratio(plain, plain), 1, True
+    for policy, target in (("lru", 30), ("sieve", 20), ("s3-fifo", 20)):
+        rate = f.get(f"block_cache/{policy}/10", "items_per_second")
+        yield f"simulation of {policy} at 10 % of the blocks, of {target} M refs/s", millions(rate), ratio(rate, target * 1e6), 1, True
+        yield "the same, against hash map + list", "", ratio(rate, plain), 1, True
+    rate = f.get("generate_lines", "items_per_second")
+    yield "generating, of 100,000 requests/s", f"{rate / 1e3:.0f} k/s" if rate else "", ratio(rate, 1e5), 1, True
+
 
 def table(f):
     lines = ["| work | measured | ratio | target | |", "| --- | ---: | ---: | ---: | --- |"]
