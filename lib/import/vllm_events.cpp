@@ -82,6 +82,7 @@ class Events {
     std::uint64_t rank = 0;
     const auto given_rank = part(batch, kBatch, "data_parallel_rank");
     if (given_rank && given_rank->get(rank)) return error(Code::bad_input, "data_parallel_rank must be a number");
+    if (*at < at_) job_.notes.tally("batches are older than the one in front of them: is the log of one engine?", line);
     line_ = line;
     at_ = *at;
     for (const json::element event : list) {
