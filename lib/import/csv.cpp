@@ -89,7 +89,7 @@ Result<bool> CsvReader::next_record() {
 }
 
 Result<bool> CsvReader::next() {
-  const auto more = next_record();
+  auto more = next_record();
   if (!more || !*more) return more;
   if (expected_ == 0) expected_ = fields_.size();
   if (fields_.size() == expected_) return true;
