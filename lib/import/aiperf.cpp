@@ -80,7 +80,7 @@ Result<void> run(ImportJob& job) {
       {.block_size = *block_size, .preferred_block_size = kAiperfBlock, .ids = *mode, .in_order = false});
   Sessions sessions;
   SessionRow row;
-  const auto read = each_object(job, [&](const json::object& object, std::uint64_t line) -> Result<void> {
+  auto read = each_object(job, [&](const json::object& object, std::uint64_t line) -> Result<void> {
     row = {};
     row.line = line;
     if (auto fine = read_row(object, row, job); !fine) return fine;

@@ -203,7 +203,7 @@ class Events {
 
 Result<void> run(ImportJob& job) {
   Events events(job, job.options.duration("idle"));
-  const auto read = each_item(job, [&](const json::element& batch, std::uint64_t line) -> Result<void> {
+  auto read = each_item(job, [&](const json::element& batch, std::uint64_t line) -> Result<void> {
     return events.take_batch(batch, line);
   });
   if (!read) return read;
