@@ -12,9 +12,13 @@ namespace {
 
 constexpr Duration kMillisecond = std::chrono::milliseconds(1);
 
+/// Or Mooncake's with less than Mooncake's own have: only input_length must be there.
 bool detect(const Sample& sample) {
   const bool superset = sample.has("session_id") || sample.has("delay") || sample.has("group_id");
-  return sample.kind == Sample::Kind::json_lines && superset && sample.has("input_length") && !sample.has("chat_id");
+  const bool subset =
+      !sample.has("request_id") && !(sample.has("timestamp") && sample.has("output_length") && sample.has("hash_ids"));
+  return sample.kind == Sample::Kind::json_lines && (superset || subset) && sample.has("input_length") &&
+         !sample.has("chat_id");
 }
 
 Result<std::optional<Duration>> time_at(const json::object& row, std::string_view name) {
@@ -76,7 +80,7 @@ Result<void> run(ImportJob& job) {
       {.block_size = *block_size, .preferred_block_size = kAiperfBlock, .ids = *mode, .in_order = false});
   Sessions sessions;
   SessionRow row;
-  const auto read = each_object(job, [&](const json::object& object, std::uint64_t line) -> Result<void> {
+  auto read = each_object(job, [&](const json::object& object, std::uint64_t line) -> Result<void> {
     row = {};
     row.line = line;
     if (auto fine = read_row(object, row, job); !fine) return fine;

@@ -14,7 +14,7 @@ bool detect(const Sample& sample) {
 
 struct Columns {
   std::size_t time, input, output;
-  std::optional<std::size_t> model, kind, session;
+  std::optional<std::size_t> total, model, kind, session;
 };
 
 Result<Columns> columns_of(const CsvTable& table) {
@@ -23,7 +23,13 @@ Result<Columns> columns_of(const CsvTable& table) {
   for (const auto* column : {&time, &input, &output}) {
     if (!*column) return error(*column);
   }
-  return Columns{*time, *input, *output, table.find("Model"), table.find("Log Type"), table.find("Session ID")};
+  return Columns{*time,
+                 *input,
+                 *output,
+                 table.find("Total tokens"),
+                 table.find("Model"),
+                 table.find("Log Type"),
+                 table.find("Session ID")};
 }
 
 std::string_view text_of(const CsvTable& table, std::optional<std::size_t> column) {
@@ -47,6 +53,11 @@ Result<void> run(ImportJob& job) {
     const auto prompt = table->count(columns->input, 0), answer = table->count(columns->output, 0);
     if (!prompt) return error(prompt);
     if (!answer) return error(answer);
+    if (const auto total = columns->total ? table->count(*columns->total, 0) : *prompt + *answer;
+        !total || *total != *prompt + *answer) {
+      job.notes.tally("requests have other total tokens than request and response together: are columns shifted?",
+                      table->line());
+    }
     if (*prompt == 0) {
       job.notes.tally("requests without a prompt were left out", table->line());
       continue;

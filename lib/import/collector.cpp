@@ -95,7 +95,10 @@ class Finish {
 }  // namespace
 
 Result<ImportSummary> Collector::write(ByteSink& out, std::optional<Tokens> object_tokens, ImportNotes& notes) {
-  if (sorter_.size() == 0) return error(Code::bad_input, fmt::format("{}: there is no request in it", name_));
+  if (sorter_.size() == 0) {
+    return error(Code::bad_input, fmt::format("{}: there is no request in it", name_),
+                 "is the file empty, or was it not written to its end?");
+  }
   const auto block_size = find_block_size(notes);
   if (!block_size) return error(block_size);
   auto regrouper = Regrouper::make(*block_size, object_tokens.value_or(*block_size));

@@ -1,6 +1,7 @@
 #include "import/csv.hpp"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <charconv>
@@ -62,7 +63,9 @@ Result<bool> CsvReader::next_record() {
     const auto more = lines_.next(line);
     if (!more) return error(more);
     if (!*more && first) return false;
-    if (!*more) return error(Code::bad_input, fmt::format("{}:{}: a quote is not closed until the end", name_, line_));
+    if (!*more)
+      return error(Code::bad_input, fmt::format("{}:{}: a quote is not closed until the end", name_, line_),
+                   "is the file truncated, or a quote missing?");
     if (first && line.blank() && !line.too_long) continue;
     if (first) line_ = line.number;
     if (line.too_long || record.size() + line.size > kMaxRecord) {
@@ -75,13 +78,18 @@ Result<bool> CsvReader::next_record() {
     quotes += std::count(text.begin(), text.end(), '"');
     first = false;
     if (quotes % 2 != 0) continue;  // a quoted field goes on in the next line
+    if (!simdjson::validate_utf8(record)) {
+      return error(Code::bad_input, fmt::format("{}:{}: the record is not valid UTF-8", name_, line_),
+                   "convert the file, with iconv say; or is it damaged there?");
+    }
     if (split(record, fields_)) return true;
-    return error(Code::bad_input, fmt::format("{}:{}: quotes stand where none may be", name_, line_));
+    return error(Code::bad_input, fmt::format("{}:{}: quotes stand where none may be", name_, line_),
+                 "a field with quotes begins and ends with one, and doubles those within");
   }
 }
 
 Result<bool> CsvReader::next() {
-  const auto more = next_record();
+  auto more = next_record();
   if (!more || !*more) return more;
   if (expected_ == 0) expected_ = fields_.size();
   if (fields_.size() == expected_) return true;
@@ -95,7 +103,9 @@ Result<CsvTable> CsvTable::open(std::unique_ptr<ByteSource> source, const std::s
   CsvTable table(CsvReader(std::move(source), name), name);
   const auto more = table.reader_.next();
   if (!more) return error(more);
-  if (!*more) return error(Code::bad_input, fmt::format("{}: there is no line in it", name));
+  if (!*more)
+    return error(Code::bad_input, fmt::format("{}: there is no line in it", name),
+                 "is the file empty, or was it not written to its end?");
   for (std::size_t i = 0; i < table.reader_.size(); ++i) table.columns_.push_back(trimmed(table.reader_[i]));
   return table;
 }
@@ -107,6 +117,10 @@ std::optional<std::size_t> CsvTable::find(const std::string& column) const {
 }
 
 Result<std::size_t> CsvTable::need(const std::string& column) const {
+  if (std::count(columns_.begin(), columns_.end(), column) > 1) {
+    return error(Code::bad_input, fmt::format("{}:1: there is more than one column '{}'", name_, column),
+                 "leave one of them");
+  }
   if (const auto found = find(column)) return *found;
   std::string list;
   for (const std::string& name : columns_) {

@@ -10,7 +10,7 @@ namespace kv {
 
 /// Records of RFC 4180, one after the other: fields with quotes may hold commas, quotes ("" for one) and newlines; LF
 /// and CRLF, mixed too; a byte order mark and a missing last newline are accepted; blank lines are skipped. A record
-/// has at most 1 MiB and as many fields as the first one. Errors (bad_input) name file:line. Not thread-safe.
+/// is UTF-8, has at most 1 MiB and as many fields as the first one. Errors (bad_input) name file:line. Not thread-safe.
 class CsvReader {
  public:
   CsvReader(std::unique_ptr<ByteSource> source, std::string name);
@@ -39,7 +39,7 @@ class CsvTable {
 
   /// Index of a column, if it is there.
   std::optional<std::size_t> find(const std::string& column) const;
-  /// Fails (bad_input), and names the columns that there are.
+  /// Fails (bad_input) if it is not there, and names those that are, or if it is there twice.
   Result<std::size_t> need(const std::string& column) const;
 
   Result<bool> next() { return reader_.next(); }

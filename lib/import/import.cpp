@@ -17,11 +17,22 @@ Result<OptionValues> values_of(const ImportFormat& format, const ImportOptions& 
   return OptionValues::check(format.name, format.options, escaped);
 }
 
+/// Whatever an importer did not like, there is something to try.
+tl::unexpected<Error> with_hint(const Error& why, const ImportFormat& format) {
+  if (why.code != Code::bad_input || !why.hint.empty()) return error(why.code, why.message, why.hint);
+  return error(why.code, why.message,
+               fmt::format("is the file damaged there, or not of the format {}? --from names another", format.name));
+}
+
 Result<Imported> import_source(Result<std::unique_ptr<ByteSource>> source, const std::string& name,
                                const ImportOptions& options, ByteSink& out) {
   if (!source) return error(source);
   auto peeked = peek(std::move(*source));
   if (!peeked) return error(peeked);
+  if (peeked->head.empty()) {
+    return error(Code::bad_input, fmt::format("{}: there is no request in it", name),
+                 "it is empty: was it not written to its end?");
+  }
   const auto format = find_format(options.from, options.from == "auto" ? sample_of(peeked->head) : Sample(), name);
   if (!format) return error(format);
   const auto values = values_of(**format, options);
@@ -30,7 +41,7 @@ Result<Imported> import_source(Result<std::unique_ptr<ByteSource>> source, const
   ImportNotes notes;
   Collector requests(name);
   ImportJob job{std::move(peeked->source), name, *values, notes, requests};
-  if (const auto run = (*format)->run(job); !run) return error(run);
+  if (const auto run = (*format)->run(job); !run) return with_hint(run.error(), **format);
   const auto sum = requests.write(out, options.object_tokens, notes);
   if (!sum) return error(sum);
 

@@ -14,6 +14,12 @@ tl::unexpected<Error> not_a(std::string_view name, const std::string& what, cons
   return error(Code::bad_input, fmt::format("{} must be {}, but is {}", name, what, quoted(value)));
 }
 
+const char* hint_for(simdjson::error_code code) {
+  if (code == simdjson::UTF8_ERROR) return "JSON is UTF-8: convert the file, with iconv say";
+  if (code == simdjson::DEPTH_ERROR) return "nothing that can be imported nests so deep: is this the right file?";
+  return "is the file truncated or damaged there, or not JSON?";
+}
+
 Result<json::object> as_object(const Result<json::element>& value) {
   if (!value) return error(value);
   json::object object;
@@ -26,7 +32,7 @@ Result<json::object> as_object(const Result<json::element>& value) {
 Result<json::element> JsonParser::parse(const char* data, std::size_t size) {
   json::element value;
   if (const auto code = parser_.parse(data, size, false).get(value)) {
-    return error(Code::bad_input, fmt::format("malformed JSON: {}", simdjson::error_message(code)));
+    return error(Code::bad_input, fmt::format("malformed JSON: {}", simdjson::error_message(code)), hint_for(code));
   }
   return value;
 }

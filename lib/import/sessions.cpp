@@ -74,10 +74,20 @@ void Sessions::note(ImportJob& job, Turns turns) const {
                     "as whole prompts",
                     format_count(anew_), format_count(on_)));
   }
+  const auto several = [](const Session& session) { return session.rows.size() > 1; };
+  if (turns == Turns::automatic && ids_.empty() && std::any_of(sessions_.begin(), sessions_.end(), several)) {
+    job.notes.warn(
+        "without hash_ids it cannot be told what later rows of sessions carry: taken as whole prompts; --turns new "
+        "if they carry only what is new");
+  }
 }
 
 Result<Duration> Sessions::time_of(ImportJob& job, const Row& row, std::optional<Duration> previous) const {
-  if (row.at) return *row.at;
+  if (row.at) {
+    if (previous && *row.at < *previous)
+      job.notes.tally("turns come before their session's turn in front of them; sorted", row.line);
+    return *row.at;
+  }
   if (!previous) {
     job.notes.tally("sessions begin without a timestamp: at 0", row.line);
     return Duration(0);
@@ -100,7 +110,7 @@ Result<void> Sessions::append_blocks(ImportJob& job, const Row& row, Tokens bloc
   whole.insert(whole.end(), ids(row).begin(), ids(row).end());
   if (row.ids > 0) return {};
   for (std::uint64_t i = 0; i < fresh; ++i) whole.push_back(chained_id(row.line, i, Tokens(0)));
-  job.notes.tally("requests have no hash_ids: they share nothing", row.line);
+  job.notes.tally("requests have no hash_ids: they share nothing with other sessions", row.line);
   return {};
 }
 

@@ -82,6 +82,7 @@ class Events {
     std::uint64_t rank = 0;
     const auto given_rank = part(batch, kBatch, "data_parallel_rank");
     if (given_rank && given_rank->get(rank)) return error(Code::bad_input, "data_parallel_rank must be a number");
+    if (*at < at_) job_.notes.tally("batches are older than the one in front of them: is the log of one engine?", line);
     line_ = line;
     at_ = *at;
     for (const json::element event : list) {
@@ -202,7 +203,7 @@ class Events {
 
 Result<void> run(ImportJob& job) {
   Events events(job, job.options.duration("idle"));
-  const auto read = each_item(job, [&](const json::element& batch, std::uint64_t line) -> Result<void> {
+  auto read = each_item(job, [&](const json::element& batch, std::uint64_t line) -> Result<void> {
     return events.take_batch(batch, line);
   });
   if (!read) return read;

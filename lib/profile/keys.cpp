@@ -19,7 +19,8 @@ std::string shown(const ProfileValue& value) {
 }
 
 tl::unexpected<Error> not_a(const ProfileValue& value, const std::string& what) {
-  return value.wrong(fmt::format("must be {}, but is {}", what, shown(value)));
+  return value.wrong(fmt::format("must be {}, but is {}", what, shown(value)),
+                     "kvtrace gen --keys says what every key takes");
 }
 
 }  // namespace

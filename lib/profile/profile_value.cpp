@@ -80,6 +80,22 @@ std::uint32_t line_of_deep_key(std::string_view text) {
   return 0;
 }
 
+/// The first line with other than ASCII outside of comments, or 0. No profile needs it, and whatever is between U+00A0
+/// and U+0499 leads the parser (3.3) to places that it holds for unreachable, unless it is within plain strings.
+std::uint32_t line_beyond_ascii(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  std::uint32_t line = 1;
+  for (std::size_t i = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; i < text.size();) {
+    const bool comment = text[i] == '#', quoted = text[i] == '"' || text[i] == '\'';
+    const std::size_t end = comment || quoted ? skip_text(text, i) : i + 1;
+    for (; i < end; ++i) {
+      if (!comment && static_cast<unsigned char>(text[i]) >= 0x80) return line;
+      line += text[i] == '\n';
+    }
+  }
+  return 0;
+}
+
 /// toml++ nodes -> ours. Depth is bounded: nesting by the parser, dotted keys by line_of_deep_key.
 class Converter {
  public:
@@ -142,6 +158,10 @@ Result<ProfileValue> parse_toml(std::string_view text, const std::string& name) 
   }
   if (const std::uint32_t line = line_of_deep_key(text)) {
     return error(Code::bad_input, fmt::format("{}:{}: a key of more than {} parts", name, line, kMaxKeyParts));
+  }
+  if (const std::uint32_t line = line_beyond_ascii(text)) {
+    return error(Code::bad_input, fmt::format("{}:{}: other than ASCII, outside of a comment", name, line),
+                 "keys and names are of ASCII; what is right is in workloads/chat.toml");
   }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {

@@ -57,6 +57,9 @@ TEST_SUITE("profile") {
     for (int i = 0; i < 1000; ++i) quoted += " . \"=\"";
     fails(quoted + " = 1\n", "p.toml:1: a key of more than 16 parts");
     fails("a = " + std::string(100'000, '['), "p.toml:1: not TOML");
+    fails("# \xc3\x93\na = 'b'\n\xc3\x93 = 1\n", "p.toml:3: other than ASCII");
+    fails("a = \"\"\"\n\\\xc3\x93\"\"\"\n", "p.toml:2: other than ASCII");
+    fails("a = {b\xc3\xe1 = 1}\n", "p.toml:1: other than ASCII");
     // Dots in strings and comments are no keys, and numbers are short ones.
     const std::string dots(50, '.');
     fails("# " + dots + "\na = \"" + dots + "\"\nb = '''\n" + dots + "'''\nc = [0.1, 0.2, 0.3]\n", "not a profile");

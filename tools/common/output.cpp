@@ -117,11 +117,12 @@ OutputFile::~OutputFile() {
 // destination itself is open.
 Result<OutputFile> OutputFile::open(const std::string& path) {
   OutputFile to;
-  to.path_ = path.empty() ? "stdout" : path;
+  const bool standard_output = path.empty() || path == "-";
+  to.path_ = standard_output ? "stdout" : path;
   struct stat old {
   }, standard{};
   const bool exists = stat(path.c_str(), &old) == 0;
-  if (path.empty() || (exists && fstat(STDOUT_FILENO, &standard) == 0 && same_file(old, standard))) {
+  if (standard_output || (exists && fstat(STDOUT_FILENO, &standard) == 0 && same_file(old, standard))) {
     to.fd_ = STDOUT_FILENO;
     return to;
   }

@@ -50,7 +50,7 @@ int import(const CLI::App& command, const Options& options, const std::vector<st
   const kv::ImportSummary& sum = imported->sum;
   say(fmt::format("{}: {} requests, {} blocks of {} tokens{}\n", imported->format, kv::format_count(sum.requests),
                   kv::format_count(sum.block_refs), sum.block_size.count(),
-                  options.output.empty() ? "" : ", written to " + options.output));
+                  options.output.empty() || options.output == "-" ? "" : ", written to " + options.output));
   for (const std::string& warning : imported->warnings) say("warning: " + warning + "\n");
   for (const auto& [what, how] : imported->assumptions) say(fmt::format("assumed: {}: {}\n", what, how));
   return write_report(options, {command_line, options_in_effect(command), options.output, *imported});
