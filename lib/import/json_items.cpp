@@ -103,7 +103,7 @@ Result<int> JsonItems::start() {
   if (std::string_view(window_.data() + begin_, end_ - begin_).starts_with(kByteOrderMark)) {
     begin_ += kByteOrderMark.size();
   }
-  const auto c = skip_space();
+  auto c = skip_space();
   if (c) began_as_json_ = *c == '{' || *c == '[';
   return c;
 }

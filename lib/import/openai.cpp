@@ -95,7 +95,7 @@ Result<std::optional<Duration>> time_of_row(const json::object& row) {
 
 Result<std::string> first_name(const json::object& row, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    const auto text = name_at(row, name);
+    auto text = name_at(row, name);
     if (!text || !text->empty()) return text;
   }
   return std::string();
@@ -140,7 +140,7 @@ Result<void> run(ImportJob& job) {
                       .starts_at_zero = true,
                       .in_order = !job.options.has("rate")});
   MessageRequests::Conversation conversation;
-  const auto read = each_item(job, [&](const json::element& value, std::uint64_t line) -> Result<void> {
+  auto read = each_item(job, [&](const json::element& value, std::uint64_t line) -> Result<void> {
     json::object row;
     if (value.get(row)) return error(Code::bad_input, "a row must be an object, but is " + quoted(value));
     conversation = {};

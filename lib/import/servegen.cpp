@@ -98,7 +98,7 @@ Result<void> run(ImportJob& job) {
   const auto mode = id_mode(job.options);
   if (!mode) return error(mode);
   ServegenRows rows(job, std::move(*lengths), *arrivals, *mode);
-  const auto read = each_object(
+  auto read = each_object(
       job, [&](const json::object& row, std::uint64_t line) -> Result<void> { return rows.take(row, line); });
   if (read) rows.note();
   return read;

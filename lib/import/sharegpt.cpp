@@ -48,7 +48,7 @@ Result<void> run(ImportJob& job) {
   if (!requests) return error(requests);
   job.requests.setup({.block_size = *block_size_of(job.options), .preferred_block_size = {}, .in_order = false});
   MessageRequests::Conversation conversation;
-  const auto read = each_item(job, [&](const json::element& value, std::uint64_t line) -> Result<void> {
+  auto read = each_item(job, [&](const json::element& value, std::uint64_t line) -> Result<void> {
     json::object row;
     if (value.get(row)) return error(Code::bad_input, "a conversation must be an object, but is " + quoted(value));
     conversation = {};

@@ -52,10 +52,10 @@ class Run {
   Result<bool> next() {
     begin_ += current_;
     current_ = 0;
-    const auto head = want(PackedLine::kHead);
+    auto head = want(PackedLine::kHead);
     if (!head || !*head) return head;
     const std::size_t size = PackedLine::size(record());
-    const auto whole = want(size);
+    auto whole = want(size);
     if (!whole || !*whole) return whole;
     current_ = size;
     at_ = PackedLine::read(record(), ids_).at;

@@ -72,7 +72,7 @@ std::optional<Duration> parse_date_time(std::string_view text) {
   const auto zone = take_zone(text);
   if (!zone || !text.empty()) return std::nullopt;
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  const std::int64_t seconds = days * 86400 + *hour * 3600 + *minute * 60 + *second - *zone;
+  const std::int64_t seconds = days * 86400 + *hour * std::int64_t{3600} + *minute * std::int64_t{60} + *second - *zone;
   if (seconds < 0) return std::nullopt;
   return Duration(seconds * kNsPerSecond + *fraction);
 }
