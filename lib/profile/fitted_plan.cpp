@@ -71,11 +71,17 @@ class Balance {
   Balance(const FittedProfile& profile, std::vector<PlannedRequest>& plan) : profile_(profile), plan_(plan) {}
   void run() {
     const std::size_t parts = profile_.reuse.parts.size();
+    double wanted = 0, planned = 0;
+    for (const ReuseTable::Part& part : profile_.reuse.parts) wanted += static_cast<double>(part.refs);
+    for (const PlannedRequest& r : plan_) planned += static_cast<double>(blocks(r));
+    const double scale = planned / wanted;  // near 1
     for (std::size_t part = 0; part < parts; ++part) {
       // As ReuseTable counts: request r belongs to part r * parts / requests.
       const std::size_t first = (part * plan_.size() + parts - 1) / parts;
       const std::size_t last = ((part + 1) * plan_.size() + parts - 1) / parts;
-      settle(profile_.reuse.parts[part], first, last);
+      double hits = 0;
+      for (const std::uint64_t h : profile_.reuse.parts[part].hits) hits += static_cast<double>(h);
+      settle(hits * scale, first, last);
     }
   }
 
@@ -83,11 +89,10 @@ class Balance {
   std::int64_t blocks(const PlannedRequest& r) const {
     return static_cast<std::int64_t>(ceil_div(r.input, profile_.block_size.count()));
   }
-  void settle(const ReuseTable::Part& part, std::size_t first, std::size_t last) {
-    double refs = 0, depths = 0, hits = 0;
-    for (std::size_t i = first; i < last; ++i) refs += static_cast<double>(blocks(plan_[i])), depths += plan_[i].depth;
-    for (const std::uint64_t h : part.hits) hits += static_cast<double>(h);
-    auto owed = static_cast<std::int64_t>(hits / static_cast<double>(part.refs) * refs - depths + carried_);
+  void settle(double hits, std::size_t first, std::size_t last) {
+    double depths = 0;
+    for (std::size_t i = first; i < last; ++i) depths += plan_[i].depth;
+    auto owed = static_cast<std::int64_t>(hits - depths + carried_);
     for (std::int64_t reach = 64; reach >= 1 && owed != 0; reach /= 2) {
       for (std::size_t i = first; i < last && owed != 0; ++i) {
         PlannedRequest& r = plan_[i];

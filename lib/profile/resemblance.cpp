@@ -7,13 +7,13 @@
 #include <cmath>
 
 #include "curve/lru_curve.hpp"
+#include "profile/reuse_debt.hpp"
 
 namespace kv {
 namespace {
 
 using Kind = LikenessFigure::Kind;
 
-constexpr double kLengthTolerance = 0.05, kRateTolerance = 0.05, kIdealTolerance = 0.01, kCurveTolerance = 0.03;
 constexpr std::array kPercentiles{10, 25, 50, 75, 90, 95, 99};
 constexpr std::array kShares{1, 2, 5, 10, 20, 35, 50, 75, 100};  // of the unique blocks, in percent
 
