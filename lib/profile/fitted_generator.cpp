@@ -2,22 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "profile/composed.hpp"
 #include "profile/fitted_round.hpp"
 
 namespace kv {
 namespace {
 
-// Few requests leave few to choose from: of that many rounds the best is taken.
-constexpr std::uint32_t kFewRequests = 4096, kAttempts = 16;
-constexpr double kGoodEnough = 0.5;  // tolerances
+// Few requests leave few to choose from: of some rounds, as many as go fast, the best is taken.
+constexpr std::uint32_t kTried = 1 << 16, kMostAttempts = 256;  // requests; rounds
+constexpr double kGoodEnough = 0.5;                             // of a tolerance
 
 std::uint64_t best_seed(const FittedProfile& profile, const FittedTuning& tuning, std::uint64_t seed) {
-  if (profile.requests > kFewRequests) return seed;
+  const std::uint32_t attempts = std::min(kTried / profile.requests, kMostAttempts);
   std::uint64_t best = seed;
   double least = 0;
   std::vector<BlockId> ids;
-  for (std::uint32_t attempt = 0; attempt < (getenv("NOATT")?1:kAttempts); ++attempt) {
+  for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
     const std::uint64_t tried = attempt == 0 ? seed : mix64(seed, attempt);
     Round round(profile, tuning, tried);
     std::uint64_t at_ms = 0;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstdio>
 
 namespace kv {
 namespace {
@@ -75,31 +73,6 @@ void Round::consider_ends(const PlannedRequest& request, std::uint32_t start, st
       if (stack_.taken(*at) < depth) consider_owner(*at, depth, distance, request.left), ++found;
     }
   }
-}
-
-bool Round::possible(const PlannedRequest& request) const {
-  return request.repeated ? stack_.size() > 0 : request.depth <= deepest_;
-}
-
-void Round::exchange(std::uint32_t a, std::uint32_t b) {
-  for (const std::uint32_t i : {a, b}) {
-    if (plan_[i].repeated) repeats_.erase({plan_[i].input, i});
-  }
-  std::swap(plan_[a], plan_[b]);
-  for (const std::uint32_t i : {a, b}) {
-    if (plan_[i].repeated) repeats_.emplace(plan_[i].input, i);
-  }
-}
-
-/// Lets a request of the next few go first where no prompt is as deep yet as this one is to share.
-void Round::bring_possible(std::uint32_t me) {
-  const std::size_t last = std::min(plan_.size(), me + (getenv("BW")?std::size_t(atoi(getenv("BW"))):kWindow));
-  std::uint32_t other = me;
-  for (std::uint32_t i = me + 1; i < last; ++i) {
-    if (!possible(plan_[i])) continue;
-    if (other == me || (getenv("LONGEST") && plan_[i].input > plan_[other].input)) other = i;
-  }
-  if (other != me) exchange(me, other);
 }
 
 /// A prompt that came again had another length than planned: a later one gets that in exchange, so that all lengths
@@ -210,10 +183,8 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
   return best_;
 }
 
-Round::~Round(){ if (getenv("DBG")) fprintf(stderr,"lost %lu total %.1f refs %lu err %.2f\n",lost_,debt_.total(),refs_,error()); }
 PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
   const std::uint32_t me = stack_.size();
-  if (!getenv("NOBRING") && !possible(plan_[me])) bring_possible(me);
   bring_forward(me);
   PlannedRequest request = plan_[me];
   if (request.repeated) repeats_.erase({request.input, me});
@@ -221,7 +192,7 @@ PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
   debt_.owe(me, blocks_of(request.input));
   Candidate from = request.repeated ? choose_repeat(request) : choose(request);
   if (from.input != 0) {
-    if (!getenv("NOTRADE")) trade_length(request.input, from.input);
+    trade_length(request.input, from.input);
     request.input = from.input;
   }
   const std::uint32_t blocks = blocks_of(request.input);

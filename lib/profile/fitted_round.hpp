@@ -20,7 +20,6 @@ struct Candidate {
 class Round {
  public:
   Round(const FittedProfile& profile, const FittedTuning& tuning, std::uint64_t seed);
-  ~Round();
 
   std::size_t size() const { return plan_.size(); }
   std::uint64_t blocks() const { return tree_.blocks(); }
@@ -42,9 +41,6 @@ class Round {
   std::uint32_t full_blocks(std::uint32_t tokens) const {
     return static_cast<std::uint32_t>(tokens / profile_.block_size.count());
   }
-  bool possible(const PlannedRequest& request) const;
-  void exchange(std::uint32_t a, std::uint32_t b);
-  void bring_possible(std::uint32_t me);
   void bring_forward(std::uint32_t me);
   void trade_length(std::uint32_t planned, std::uint32_t got);
   Candidate choose(const PlannedRequest& request);
