@@ -6,7 +6,8 @@
 namespace kv {
 namespace {
 
-constexpr std::size_t kWindow = 256;  // requests that may change places
+constexpr std::size_t kWindow = 256;        // requests that may change places
+constexpr std::size_t kTradeWindow = 4096;  // or what they share
 
 }  // namespace
 
@@ -75,12 +76,33 @@ void Round::consider_ends(const PlannedRequest& request, std::uint32_t start, st
   }
 }
 
+std::set<std::pair<std::uint32_t, std::uint32_t>>::const_iterator Round::nearest_repeat(std::uint32_t input) const {
+  auto near = repeats_.lower_bound({input, 0});
+  if (near == repeats_.begin()) return near;
+  if (near == repeats_.end() || near->first - input > input - std::prev(near)->first) --near;
+  return near;
+}
+
+/// Lets a later request share what no prompt is deep enough for yet, and this one be what that would have been.
+void Round::trade_reuse(std::uint32_t me) {
+  PlannedRequest& request = plan_[me];
+  if (request.depth == 0 || request.repeated || request.depth <= 2 * deepest_) return;
+  const std::size_t last = std::min(plan_.size(), me + std::size_t{kTradeWindow});
+  for (std::size_t i = me + 1; i < last; ++i) {
+    PlannedRequest& other = plan_[i];
+    if (other.depth != 0 || blocks_of(other.input) <= request.depth) continue;
+    std::swap(request.depth, other.depth);
+    std::swap(request.distance, other.distance);
+    std::swap(request.left, other.left);
+    return;
+  }
+}
+
 /// A prompt that came again had another length than planned: a later one gets that in exchange, so that all lengths
 /// together stay those of the plan.
 void Round::trade_length(std::uint32_t planned, std::uint32_t got) {
   if (planned == got || repeats_.empty()) return;
-  auto near = repeats_.lower_bound({got, 0});
-  if (near == repeats_.end() || (near != repeats_.begin() && near->first - got > got - std::prev(near)->first)) --near;
+  const auto near = nearest_repeat(got);
   const auto [input, request] = *near;
   if (std::max(input, got) - std::min(input, got) > std::max(planned, got) - std::min(planned, got)) return;
   repeats_.erase(near);
@@ -97,6 +119,20 @@ double Round::error() const {
     worst = std::max(worst, std::abs(static_cast<double>(got[rank]) / wanted_inputs_[rank] - 1) / kLengthTolerance);
   }
   return worst;
+}
+
+/// The prompts at the distance wanted, shared as deep as suits them.
+void Round::consider_there(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth,
+                           std::uint32_t distance) {
+  const double bins = static_cast<double>(profile_.reuse.capacities.size());
+  const std::uint32_t around = tuning_.candidates / 2;
+  for (std::uint32_t i = start - std::min(start, around); i <= start + around && i < stack_.size(); ++i) {
+    const std::uint32_t end = full_blocks(inputs_[i]);
+    const std::uint32_t fits = std::min(end - std::min(end, request.left), blocks_of(request.input) - 1);
+    if (fits == 0 || fits == depth || fits <= stack_.taken(i)) continue;
+    const double off = tuning_.depth_weight * (static_cast<double>(fits) - depth);
+    consider({tails_[i], fits, 0}, distance, bins * off * off);
+  }
 }
 
 /// Lets a request of the next few go first that fits the prompt which stands where this one looks for its own. Where
@@ -126,10 +162,9 @@ Candidate Round::choose(const PlannedRequest& request) {
   best_ = {};
   if (request.depth == 0) return best_;
   const std::uint32_t room = std::min(blocks_of(request.input) - 1 - request.depth, request.depth / 8 + 1);
-  const auto more = static_cast<std::uint32_t>(std::min<std::uint64_t>(lost_, room));
-  const std::uint32_t depth = std::min(request.depth + more, deepest_);
+  const std::int64_t more = std::clamp<std::int64_t>(lost_, -std::int64_t{request.depth / 8}, room);
+  const auto depth = static_cast<std::uint32_t>(std::min<std::int64_t>(request.depth + more, deepest_));
   lost_ += request.depth;
-  lost_ -= std::min<std::uint64_t>(lost_, depth);
   if (depth == 0) return best_;
   const std::uint32_t distance = std::max(request.distance, depth);
   const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
@@ -144,7 +179,9 @@ Candidate Round::choose(const PlannedRequest& request) {
     at = *at + 1 == stack_.size() ? std::nullopt : stack_.newer(*at + 1, depth);
   }
   consider_ends(request, start, depth, distance);
+  consider_there(request, start, depth, distance);
   if (best_.run == PromptTree::kRoot) consider({tails_[deepest_request_], depth, 0}, distance, 0);
+  lost_ -= best_.depth;
   return best_;
 }
 
@@ -154,9 +191,20 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
   const double block = static_cast<double>(profile_.block_size.count());
   const double bins = static_cast<double>(profile_.reuse.capacities.size());
   const auto off = [&](std::uint32_t input) {
-    const double error = (static_cast<double>(input) - request.input) / request.input * 60 * depth;
+    // Another length will do that a later one can take in exchange.
+    const auto near = nearest_repeat(input);
+    const double other = near == repeats_.end() ? request.input : near->first;
+    const double away = std::min(std::abs(1.0 - other / input), std::abs(1.0 - static_cast<double>(request.input) / input));
+    const double error = away * 60 * depth;
     return bins * error * error;
   };
+  if (stack_.blocks() > 0) {
+    const std::uint32_t there = stack_.owner_at(std::clamp(request.distance, 1U, stack_.blocks()));
+    for (std::uint32_t i = there - std::min(there, tuning_.candidates); i <= there + tuning_.candidates; ++i) {
+      if (i >= stack_.size() || stack_.taken(i) >= blocks_of(inputs_[i])) continue;
+      consider({tails_[i], blocks_of(inputs_[i]), inputs_[i]}, std::max(request.distance, 1U), off(inputs_[i]));
+    }
+  }
   // Prompts that end in a block of their own, by length.
   unsigned looked = 0;
   const auto look = [&](std::uint32_t input, const std::vector<std::uint32_t>& runs) {
@@ -185,6 +233,7 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
 
 PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
   const std::uint32_t me = stack_.size();
+  trade_reuse(me);
   bring_forward(me);
   PlannedRequest request = plan_[me];
   if (request.repeated) repeats_.erase({request.input, me});

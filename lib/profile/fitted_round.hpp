@@ -42,12 +42,15 @@ class Round {
     return static_cast<std::uint32_t>(tokens / profile_.block_size.count());
   }
   void bring_forward(std::uint32_t me);
+  void trade_reuse(std::uint32_t me);
+  std::set<std::pair<std::uint32_t, std::uint32_t>>::const_iterator nearest_repeat(std::uint32_t input) const;
   void trade_length(std::uint32_t planned, std::uint32_t got);
   Candidate choose(const PlannedRequest& request);
   Candidate choose_repeat(const PlannedRequest& request);
   void consider(const Candidate& candidate, std::uint32_t distance, double extra);
   void consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32_t distance, std::uint32_t left);
   void consider_ends(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth, std::uint32_t distance);
+  void consider_there(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth, std::uint32_t distance);
   void tell_hits(const Candidate& candidate);
 
   const FittedProfile& profile_;
@@ -65,7 +68,7 @@ class Round {
   std::vector<std::vector<std::uint32_t>> by_reusable_;          // requests so far, by how deep they may be shared
   std::uint32_t deepest_ = 0, deepest_request_ = 0;
   std::uint64_t refs_ = 0;
-  std::uint64_t lost_ = 0;  // blocks that should have been shared when no prompt was as deep yet
+  std::int64_t lost_ = 0;  // blocks that should have been shared and were not
   Candidate best_;
   double best_cost_ = 0;
 };
