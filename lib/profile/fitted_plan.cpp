@@ -71,28 +71,46 @@ class Balance {
   Balance(const FittedProfile& profile, std::vector<PlannedRequest>& plan) : profile_(profile), plan_(plan) {}
   void run() {
     const std::size_t parts = profile_.reuse.parts.size();
-    double wanted = 0, planned = 0;
-    for (const ReuseTable::Part& part : profile_.reuse.parts) wanted += static_cast<double>(part.refs);
-    for (const PlannedRequest& r : plan_) planned += static_cast<double>(blocks(r));
+    double wanted = 0, planned = 0, depths = 0, hits = 0;
+    for (const PlannedRequest& r : plan_) planned += static_cast<double>(blocks(r)), depths += r.depth;
+    for (const ReuseTable::Part& part : profile_.reuse.parts) {
+      wanted += static_cast<double>(part.refs);
+      hits += hits_of(part);
+    }
     const double scale = planned / wanted;  // near 1
+    // Only ever one way: what a part has too much of, another may lack, and depths that are cut do not grow again.
+    left_ = static_cast<std::int64_t>(hits * scale - depths);
     for (std::size_t part = 0; part < parts; ++part) {
       // As ReuseTable counts: request r belongs to part r * parts / requests.
       const std::size_t first = (part * plan_.size() + parts - 1) / parts;
       const std::size_t last = ((part + 1) * plan_.size() + parts - 1) / parts;
-      double hits = 0;
-      for (const std::uint64_t h : profile_.reuse.parts[part].hits) hits += static_cast<double>(h);
-      settle(hits * scale, first, last);
+      settle(hits_of(profile_.reuse.parts[part]) * scale, first, last);
     }
+    change(left_, 0, plan_.size());
   }
 
  private:
   std::int64_t blocks(const PlannedRequest& r) const {
     return static_cast<std::int64_t>(ceil_div(r.input, profile_.block_size.count()));
   }
+  static double hits_of(const ReuseTable::Part& part) {
+    double hits = 0;
+    for (const std::uint64_t h : part.hits) hits += static_cast<double>(h);
+    return hits;
+  }
   void settle(double hits, std::size_t first, std::size_t last) {
     double depths = 0;
     for (std::size_t i = first; i < last; ++i) depths += plan_[i].depth;
-    auto owed = static_cast<std::int64_t>(hits - depths + carried_);
+    carried_ += hits - depths;
+    const auto part = static_cast<std::int64_t>(carried_);
+    const std::int64_t most =
+        left_ > 0 ? std::clamp(part, std::int64_t{0}, left_) : std::clamp(part, left_, std::int64_t{0});
+    const std::int64_t settled = most - change(most, first, last);
+    carried_ -= static_cast<double>(settled);
+    left_ -= settled;
+  }
+  /// Makes the prompts of a part share `owed` more blocks, each a little of it; returns what is left of that.
+  std::int64_t change(std::int64_t owed, std::size_t first, std::size_t last) {
     for (std::int64_t reach = 64; reach >= 1 && owed != 0; reach /= 2) {
       for (std::size_t i = first; i < last && owed != 0; ++i) {
         PlannedRequest& r = plan_[i];
@@ -105,12 +123,13 @@ class Balance {
         r.depth = static_cast<std::uint32_t>(to);
       }
     }
-    carried_ = static_cast<double>(owed);
+    return owed;
   }
 
   const FittedProfile& profile_;
   std::vector<PlannedRequest>& plan_;
   double carried_ = 0;
+  std::int64_t left_ = 0;
 };
 
 /// Gives the lengths of `knots` to the drafts in order of `rank`, so that all of them are given out, once each.

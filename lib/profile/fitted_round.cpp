@@ -7,6 +7,8 @@ namespace kv {
 namespace {
 
 constexpr std::size_t kWindow = 256;        // requests that may change places
+constexpr double kFarAway = 0.25;           // from the distance wanted
+constexpr double kTrade = 0.0005;           // what a trade costs of the difference
 constexpr std::size_t kTradeWindow = 4096;  // or what they share
 
 }  // namespace
@@ -41,12 +43,14 @@ void Round::consider(const Candidate& candidate, std::uint32_t distance, double 
   tell_hits(candidate);
   const std::uint32_t run = tree_.at_depth(candidate.run, candidate.depth);
   const double got = stack_.position(tree_.owner(run, candidate.depth), candidate.depth);
-  const double miss = (got - distance) / (got + distance) * candidate.depth;
+  const double away = (got - distance) / (got + distance);
+  const double miss = away * candidate.depth;
   const double bins = static_cast<double>(profile_.reuse.capacities.size());
   const double cost = debt_.after() + tuning_.distance_weight * bins * miss * miss + extra;
   if (best_.run == PromptTree::kRoot || cost < best_cost_) {
     best_ = candidate;
     best_cost_ = cost;
+    best_away_ = std::abs(away);
   }
 }
 
@@ -128,8 +132,9 @@ void Round::consider_there(const PlannedRequest& request, std::uint32_t start, s
   const std::uint32_t around = tuning_.candidates / 2;
   for (std::uint32_t i = start - std::min(start, around); i <= start + around && i < stack_.size(); ++i) {
     const std::uint32_t end = full_blocks(inputs_[i]);
-    const std::uint32_t fits = std::min(end - std::min(end, request.left), blocks_of(request.input) - 1);
-    if (fits == 0 || fits == depth || fits <= stack_.taken(i)) continue;
+    std::uint32_t fits = std::min(end - std::min(end, request.left), blocks_of(request.input) - 1);
+    if (end >= depth && std::max(fits, depth) - std::min(fits, depth) <= 1 + depth / 16) fits = depth;
+    if (fits == 0 || fits <= stack_.taken(i)) continue;
     const double off = tuning_.depth_weight * (static_cast<double>(fits) - depth);
     consider({tails_[i], fits, 0}, distance, bins * off * off);
   }
@@ -179,7 +184,7 @@ Candidate Round::choose(const PlannedRequest& request) {
     at = *at + 1 == stack_.size() ? std::nullopt : stack_.newer(*at + 1, depth);
   }
   consider_ends(request, start, depth, distance);
-  consider_there(request, start, depth, distance);
+  if (best_.run == PromptTree::kRoot || best_away_ > kFarAway) consider_there(request, start, depth, distance);
   if (best_.run == PromptTree::kRoot) consider({tails_[deepest_request_], depth, 0}, distance, 0);
   lost_ -= best_.depth;
   return best_;
@@ -194,7 +199,8 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
     // Another length will do that a later one can take in exchange.
     const auto near = nearest_repeat(input);
     const double other = near == repeats_.end() ? request.input : near->first;
-    const double away = std::min(std::abs(1.0 - other / input), std::abs(1.0 - static_cast<double>(request.input) / input));
+    const double own = std::abs(1.0 - static_cast<double>(request.input) / input);
+    const double away = std::min(std::abs(1.0 - other / input) + kTrade * own, own);
     const double error = away * 60 * depth;
     return bins * error * error;
   };

@@ -57,8 +57,8 @@ class Round {
   const FittedTuning& tuning_;
   Random random_;
   std::vector<PlannedRequest> plan_;
-  std::vector<std::uint32_t> wanted_inputs_;                     // of the plan, sorted
-  std::set<std::pair<std::uint32_t, std::uint32_t>> repeats_;    // (input, request) that are to come
+  std::vector<std::uint32_t> wanted_inputs_;                   // of the plan, sorted
+  std::set<std::pair<std::uint32_t, std::uint32_t>> repeats_;  // (input, request) that are to come
   std::vector<std::uint64_t> arrivals_;
   PrefixStack stack_;
   PromptTree tree_;
@@ -70,7 +70,7 @@ class Round {
   std::uint64_t refs_ = 0;
   std::int64_t lost_ = 0;  // blocks that should have been shared and were not
   Candidate best_;
-  double best_cost_ = 0;
+  double best_cost_ = 0, best_away_ = 0;
 };
 
 }  // namespace kv

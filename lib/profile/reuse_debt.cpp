@@ -12,7 +12,8 @@ ReuseDebt::ReuseDebt(const ReuseTable& table, const std::vector<std::uint32_t>& 
       gain_(table.capacities.size()) {
   double refs = 0, planned = 0;
   std::vector<double> of_part(table.parts.size());
-  for (std::size_t i = 0; i < blocks.size() && !of_part.empty(); ++i) of_part[i * of_part.size() / requests_] += blocks[i];
+  for (std::size_t i = 0; i < blocks.size() && !of_part.empty(); ++i)
+    of_part[i * of_part.size() / requests_] += blocks[i];
   for (const double part : of_part) planned += part;
   for (const ReuseTable::Part& part : table.parts) refs += static_cast<double>(part.refs);
   for (std::size_t p = 0; p < table.parts.size(); ++p) {

@@ -221,7 +221,8 @@ TEST_SUITE("fitted profile") {
     REQUIRE(made.lines.size() == 6);
     CHECK(made.lines[3].at == std::chrono::minutes(4));
     std::set<BlockId> first, second;
-    for (std::size_t i = 0; i < 6; ++i) (i < 3 ? first : second).insert(made.lines[i].ids.begin(), made.lines[i].ids.end());
+    for (std::size_t i = 0; i < 6; ++i)
+      (i < 3 ? first : second).insert(made.lines[i].ids.begin(), made.lines[i].ids.end());
     CHECK(*second.begin() > *first.rbegin());
     CHECK(made.counts.unique_blocks == first.size() + second.size());
   }
