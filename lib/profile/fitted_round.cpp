@@ -7,7 +7,7 @@ namespace kv {
 namespace {
 
 constexpr std::size_t kWindow = 256;        // requests that may change places
-constexpr double kFarAway = 0.25;           // from the distance wanted
+constexpr double kFarAway = 0.1;            // from the distance wanted
 constexpr double kTrade = 0.0005;           // what a trade costs of the difference
 constexpr std::size_t kTradeWindow = 4096;  // or what they share
 
