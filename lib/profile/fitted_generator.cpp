@@ -18,12 +18,11 @@ std::uint64_t best_seed(const FittedProfile& profile, const FittedTuning& tuning
   const std::uint32_t attempts = std::min(kTried / profile.requests, kMostAttempts);
   std::uint64_t best = seed;
   double least = 0;
-  std::vector<BlockId> ids;
   for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
     const std::uint64_t tried = attempt == 0 ? seed : mix64(seed, attempt);
     Round round(profile, tuning, tried);
     std::uint64_t at_ms = 0;
-    for (std::size_t i = 0; i < round.size(); ++i) round.next(ids, at_ms);
+    for (std::size_t i = 0; i < round.size(); ++i) round.next(nullptr, at_ms);
     const double error = round.error();
     if (attempt == 0 || error < least) {
       best = tried;
@@ -58,7 +57,7 @@ Result<GeneratedCounts> FittedGenerator::run(const GenerateOptions& options, con
     Round round(profile_, tuning_, best_seed(profile_, tuning_, mix64(options.seed, cycle)));
     for (std::size_t i = 0; i < round.size() && counts.requests < wanted; ++i) {
       std::uint64_t at_ms = 0;
-      const PlannedRequest request = round.next(ids, at_ms);
+      const PlannedRequest request = round.next(&ids, at_ms);
       for (BlockId& id : ids) id += counts.unique_blocks;
       TraceLine line;
       line.line = ++counts.requests;

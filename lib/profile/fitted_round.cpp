@@ -237,7 +237,7 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
   return best_;
 }
 
-PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
+PlannedRequest Round::next(std::vector<BlockId>* ids, std::uint64_t& at_ms) {
   const std::uint32_t me = stack_.size();
   trade_reuse(me);
   bring_forward(me);
@@ -272,7 +272,7 @@ PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
     deepest_ = full;
     deepest_request_ = me;
   }
-  tree_.ids(tail, blocks, ids);
+  if (ids != nullptr) tree_.ids(tail, blocks, *ids);
   return request;
 }
 

@@ -23,8 +23,8 @@ class Round {
 
   std::size_t size() const { return plan_.size(); }
   std::uint64_t blocks() const { return tree_.blocks(); }
-  /// Serves the next request; `ids` receives its prompt.
-  PlannedRequest next(std::vector<BlockId>& ids, std::uint64_t& at_ms);
+  /// Serves the next request; `ids`, unless null, receives its prompt.
+  PlannedRequest next(std::vector<BlockId>* ids, std::uint64_t& at_ms);
   /// How far the requests so far are from the profile: the largest error of a figure, in units of its tolerance.
   double error() const;
 
