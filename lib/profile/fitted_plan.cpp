@@ -6,10 +6,9 @@
 namespace kv {
 namespace {
 
-constexpr double kRanks = 10'000;
 constexpr std::uint64_t kMinute = 60'000;
 
-/// A request on its way into the plan: where it stands among all in time and in its two lengths, in 0..kRanks.
+/// A request on its way into the plan: where it stands among all in time and in its two lengths, in 0..10,000.
 struct Draft {
   PlannedRequest request;
   std::uint32_t kind;
