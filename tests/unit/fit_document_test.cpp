@@ -52,7 +52,7 @@ TEST_SUITE("fit document") {
     CHECK(table.find("2 of 3 figures FAIL") != std::string::npos);
     CHECK(render_fit(d, Format::csv).find("\nlru.block_hit_rate,rate,18279,0.5,0.44,-0.06,0.03,false\n") !=
           std::string::npos);
-    CHECK(render_fit(d, Format::markdown).find("| lru.block_hit_rate ") != std::string::npos);
+    CHECK(render_fit(d, Format::markdown).find("| lru.block\\_hit\\_rate | 18,279 |") != std::string::npos);
   }
 
   TEST_CASE("the schema file and the sample are what the field table says") {
