@@ -1,6 +1,7 @@
 #include "profile/fitted_plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace kv {
@@ -164,11 +165,11 @@ std::vector<PlannedRequest> plan_requests(const FittedProfile& profile, Random& 
   deal(
       drafts, profile.input, order, [](const Draft& d) { return d.input; },
       [&](PlannedRequest& r, double tokens) {
-        r.input = profile.input_step * std::max(1U, static_cast<std::uint32_t>(tokens / step + 0.5));
+        r.input = profile.input_step * std::max(1U, static_cast<std::uint32_t>(std::llround(tokens / step)));
       });
   deal(
       drafts, profile.output, order, [](const Draft& d) { return d.output; },
-      [](PlannedRequest& r, double tokens) { r.output = static_cast<std::uint32_t>(tokens + 0.5); });
+      [](PlannedRequest& r, double tokens) { r.output = static_cast<std::uint32_t>(std::llround(tokens)); });
   std::stable_sort(drafts.begin(), drafts.end(), [](const Draft& a, const Draft& b) { return a.when < b.when; });
   std::vector<PlannedRequest> plan;
   plan.reserve(drafts.size());

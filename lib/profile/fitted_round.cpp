@@ -225,7 +225,7 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
     look(at->first, at->second);
   }
   // And whole blocks of any.
-  const auto whole = static_cast<std::uint32_t>(request.input / block + 0.5);
+  const auto whole = static_cast<std::uint32_t>(std::llround(request.input / block));
   if (whole >= 1 && whole <= deepest_) {
     const std::uint32_t distance = std::max(request.distance, whole);
     const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));

@@ -58,12 +58,19 @@ std::size_t skip_text(std::string_view text, std::size_t at) {
   return text.size();
 }
 
-/// The first line whose key has more parts than any profile needs, or 0. The parser makes a table a part, and takes
-/// them down by recursion.
-std::uint32_t line_of_deep_key(std::string_view text) {
+struct Unreadable {
+  std::uint32_t line = 0;  ///< 0: nothing is wrong
+  std::string what;
+};
+
+/// What must not reach the parser: a key of more parts than any profile needs, because it makes a table a part and
+/// takes them down by recursion; and other characters than ASCII outside of strings and comments, which TOML does not
+/// know and toml++ 3.3 takes for impossible (its is_non_ascii_horizontal_whitespace).
+Unreadable find_unreadable(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   std::uint32_t line = 1;
   std::size_t dots = 0;
-  for (std::size_t i = 0; i < text.size();) {
+  for (std::size_t i = text.substr(0, 3) == kByteOrderMark ? 3 : 0; i < text.size();) {
     const char c = text[i];
     if (c == '#' || c == '"' || c == '\'') {
       const std::size_t end = skip_text(text, i);
@@ -73,14 +80,17 @@ std::uint32_t line_of_deep_key(std::string_view text) {
     const bool in_key = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
                         c == '-' || c == ' ' || c == '\t' || c == '.';
     dots = in_key ? dots + (c == '.') : 0;
-    if (dots >= kMaxKeyParts) return line;
+    if (dots >= kMaxKeyParts) return {line, fmt::format("a key of more than {} parts", kMaxKeyParts)};
+    if (static_cast<unsigned char>(c) >= 0x80) {
+      return {line, "not TOML: a character that is not ASCII stands outside of strings and comments"};
+    }
     line += c == '\n';
     ++i;
   }
-  return 0;
+  return {};
 }
 
-/// toml++ nodes -> ours. Depth is bounded: nesting by the parser, dotted keys by line_of_deep_key.
+/// toml++ nodes -> ours. Depth is bounded: nesting by the parser, dotted keys by find_unreadable.
 class Converter {
  public:
   explicit Converter(const std::string& name) : file_(std::make_shared<const std::string>(name)) {}
@@ -140,8 +150,8 @@ Result<ProfileValue> parse_toml(std::string_view text, const std::string& name) 
                  fmt::format("{}: a profile of more than {}", name, format_bytes(Bytes(kMaxProfileBytes))),
                  "is this the trace itself?");
   }
-  if (const std::uint32_t line = line_of_deep_key(text)) {
-    return error(Code::bad_input, fmt::format("{}:{}: a key of more than {} parts", name, line, kMaxKeyParts));
+  if (const Unreadable found = find_unreadable(text); found.line != 0) {
+    return error(Code::bad_input, fmt::format("{}:{}: {}", name, found.line, found.what));
   }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {

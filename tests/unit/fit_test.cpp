@@ -294,6 +294,7 @@ TEST_SUITE("fitted profile") {
     CHECK(refused("[9,2,1]", "[2,2,1]").find("3 hits of 2 block references") != std::string::npos);
     CHECK(refused("[9,2,1]", "[9,2]") == "p.toml:1: fitted: reuse has not one figure for each of the capacities");
     CHECK(refused("0,9999,1,2,", "0,9999,2,1,").find("a range from 2 to 1") != std::string::npos);
+    CHECK(refused("[[1,0,", "[[\xC8\xA2,0,").find("p.toml:12: not TOML: a character that is not ASCII") == 0);
     CHECK(refused("tick_ms", "tick").find("tick") != std::string::npos);
     CHECK(refused("requests = 3", "requests = 99999999").find("p.toml:3: fitted.requests") == 0);
     CHECK(refused("[fitted]", "[other]\nx = 1\n[fitted]").find("other") != std::string::npos);
