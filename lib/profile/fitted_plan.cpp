@@ -71,6 +71,7 @@ class Balance {
   Balance(const FittedProfile& profile, std::vector<PlannedRequest>& plan) : profile_(profile), plan_(plan) {}
   void run() {
     const std::size_t parts = profile_.reuse.parts.size();
+    if (parts == 0) return;
     double wanted = 0, planned = 0, depths = 0, hits = 0;
     for (const PlannedRequest& r : plan_) planned += static_cast<double>(blocks(r)), depths += r.depth;
     for (const ReuseTable::Part& part : profile_.reuse.parts) {
