@@ -68,11 +68,16 @@ struct Unreadable {
 /// know and toml++ 3.3 takes for impossible (its is_non_ascii_horizontal_whitespace).
 Unreadable find_unreadable(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  // A quote begins a string only behind one of these; behind anything else the parser looks on into what follows it.
+  constexpr std::string_view kBeforeString = "=,.[{\r\n";
   std::uint32_t line = 1;
   std::size_t dots = 0;
+  char before = '\n';
   for (std::size_t i = text.substr(0, 3) == kByteOrderMark ? 3 : 0; i < text.size();) {
     const char c = text[i];
-    if (c == '#' || c == '"' || c == '\'') {
+    const bool quoted = (c == '"' || c == '\'') && kBeforeString.find(before) != std::string_view::npos;
+    if (c != ' ' && c != '\t') before = c;
+    if (c == '#' || quoted) {
       const std::size_t end = skip_text(text, i);
       for (; i < end; ++i) line += text[i] == '\n';
       continue;
