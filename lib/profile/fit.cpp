@@ -13,7 +13,8 @@
 namespace kv {
 namespace {
 
-constexpr std::size_t kCapacities = 48, kParts = 16, kKnots = 300;
+constexpr std::size_t kCapacities = 48, kKnots = 300;
+constexpr std::size_t kParts = 16, kPartRequests = 32;  // fewer than that say more of chance than of warming up
 constexpr std::size_t kStrataAtFirst = 1200, kStratumBytes = 36;
 
 Result<void> check(const Workload& workload) {
@@ -54,7 +55,7 @@ Result<FittedProfile> fit_profile(const Workload& workload, const FitOptions& op
   fit_arrivals(workload, profile);
   fit_lengths(workload, profile);
   const Reuse reuse = measure_reuse(workload);
-  profile.reuse = fit_reuse(reuse, kCapacities, kParts);
+  profile.reuse = fit_reuse(reuse, kCapacities, std::clamp<std::size_t>(workload.size() / kPartRequests, 1, kParts));
   for (std::size_t strata = kStrataAtFirst;;) {
     profile.strata = fit_strata(workload, reuse.requests, strata, options.least);
     const std::size_t bytes = format_fitted(profile).size();

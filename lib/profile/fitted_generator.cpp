@@ -3,237 +3,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
-#include <map>
 
 #include "profile/composed.hpp"
-#include "profile/fitted_plan.hpp"
-#include "profile/prompt_tree.hpp"
-#include "profile/reuse_debt.hpp"
+#include "profile/fitted_round.hpp"
 
 namespace kv {
 namespace {
 
-constexpr std::size_t kWindow = 256;  // requests that may change places
+// Few requests leave few to choose from: of some rounds, as many as go fast, the best is taken.
+constexpr std::uint32_t kTried = 1 << 16, kMostAttempts = 256;  // requests; rounds
+constexpr double kGoodEnough = 0.5;                             // of a tolerance
 
-/// Where a request may branch off: an earlier one's path, down to `depth`.
-struct Candidate {
-  std::uint32_t run = PromptTree::kRoot, depth = 0, input = 0;
-};
-
-/// One round through a profile.
-class Round {
- public:
-  Round(const FittedProfile& profile, const FittedTuning& tuning, std::uint64_t seed)
-      : profile_(profile),
-        tuning_(tuning),
-        random_(seed),
-        plan_(plan_requests(profile, random_)),
-        arrivals_(plan_arrivals(profile, random_)),
-        stack_(profile.requests),
-        debt_(profile.reuse, profile.requests) {}
-
-  std::size_t size() const { return plan_.size(); }
-  std::uint64_t blocks() const { return tree_.blocks(); }
-  /// Serves the next request; `ids` receives its prompt.
-  PlannedRequest next(std::vector<BlockId>& ids, std::uint64_t& at_ms);
-
- private:
-  std::uint32_t blocks_of(std::uint32_t tokens) const {
-    return static_cast<std::uint32_t>(ceil_div(tokens, profile_.block_size.count()));
-  }
-  std::uint32_t full_blocks(std::uint32_t tokens) const {
-    return static_cast<std::uint32_t>(tokens / profile_.block_size.count());
-  }
-  void bring_forward(std::uint32_t me);
-  Candidate choose(const PlannedRequest& request);
-  Candidate choose_repeat(const PlannedRequest& request);
-  void consider(const Candidate& candidate, std::uint32_t distance, double extra);
-  void consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32_t distance, std::uint32_t left);
-  void consider_ends(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth, std::uint32_t distance);
-  void tell_hits(const Candidate& candidate);
-
-  const FittedProfile& profile_;
-  const FittedTuning& tuning_;
-  Random random_;
-  std::vector<PlannedRequest> plan_;
-  std::vector<std::uint64_t> arrivals_;
-  PrefixStack stack_;
-  PromptTree tree_;
-  ReuseDebt debt_;
-  std::vector<std::uint32_t> tails_, inputs_;                    // of each request so far
-  std::map<std::uint32_t, std::vector<std::uint32_t>> endings_;  // input -> runs with a last block that is not full
-  std::vector<std::vector<std::uint32_t>> by_reusable_;          // requests so far, by how deep they may be shared
-  std::uint32_t deepest_ = 0, deepest_request_ = 0;
-  std::uint64_t lost_ = 0;  // blocks that should have been shared when no prompt was as deep yet
-  Candidate best_;
-  double best_cost_ = 0;
-};
-
-void Round::tell_hits(const Candidate& candidate) {
-  debt_.begin();
-  std::uint32_t last = UINT32_MAX, base = 0;
-  tree_.owners(candidate.run, candidate.depth, [&](std::uint32_t owner, std::uint32_t from, std::uint32_t to) {
-    if (owner != last) base = stack_.position(owner, from) - from;
-    last = owner;
-    debt_.add(base + from, base + to);
-  });
-}
-
-void Round::consider(const Candidate& candidate, std::uint32_t distance, double extra) {
-  tell_hits(candidate);
-  const std::uint32_t run = tree_.at_depth(candidate.run, candidate.depth);
-  const double got = stack_.position(tree_.owner(run, candidate.depth), candidate.depth);
-  const double miss = (got - distance) / (got + distance) * candidate.depth;
-  const double bins = static_cast<double>(profile_.reuse.capacities.size());
-  const double cost = debt_.after() + tuning_.distance_weight * bins * miss * miss + extra;
-  if (best_.run == PromptTree::kRoot || cost < best_cost_) {
-    best_ = candidate;
-    best_cost_ = cost;
-  }
-}
-
-void Round::consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32_t distance, std::uint32_t left) {
-  const double bins = static_cast<double>(profile_.reuse.capacities.size());
-  const double has = blocks_of(inputs_[owner]) - depth;
-  double off = (has - left) * tuning_.left_weight;
-  off = std::min<double>(std::abs(off), depth);
-  consider({tails_[owner], depth, 0}, distance, bins * off * off);
-}
-
-void Round::consider_ends(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth,
-                          std::uint32_t distance) {
-  for (std::uint32_t d = depth + (request.left > 1 ? request.left - 1 : 0); d <= depth + request.left + 1; ++d) {
-    if (d >= by_reusable_.size()) break;
-    const auto& ends = by_reusable_[d];
-    const auto from = std::lower_bound(ends.begin(), ends.end(), start);
-    unsigned tries = 0, found = 0;
-    for (auto at = from; at != ends.end() && tries < 8 && found < 1; ++at, ++tries) {
-      if (stack_.taken(*at) < depth) consider_owner(*at, depth, distance, request.left), ++found;
+std::uint64_t best_seed(const FittedProfile& profile, const FittedTuning& tuning, std::uint64_t seed) {
+  const std::uint32_t attempts = std::min(kTried / profile.requests, kMostAttempts);
+  std::uint64_t best = seed;
+  double least = 0;
+  for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
+    const std::uint64_t tried = attempt == 0 ? seed : mix64(seed, attempt);
+    Round round(profile, tuning, tried);
+    std::uint64_t at_ms = 0;
+    for (std::size_t i = 0; i < round.size(); ++i) round.next(nullptr, at_ms);
+    const double error = round.error();
+    if (attempt == 0 || error < least) {
+      best = tried;
+      least = error;
     }
-    tries = found = 0;
-    for (auto at = from; at != ends.begin() && tries < 8 && found < 1; ++tries) {
-      --at;
-      if (stack_.taken(*at) < depth) consider_owner(*at, depth, distance, request.left), ++found;
-    }
+    if (least <= kGoodEnough) break;
   }
-}
-
-/// Lets a request of the next few go first that fits the prompt which stands where this one looks for its own. Where
-/// prompts come again in the order in which they came, none but that one will do.
-void Round::bring_forward(std::uint32_t me) {
-  PlannedRequest& request = plan_[me];
-  if (request.depth == 0 || request.repeated || stack_.blocks() == 0) return;
-  const std::uint32_t distance = std::max(request.distance, request.depth);
-  const std::uint32_t owner = stack_.owner_at(std::min(distance, stack_.blocks()));
-  const std::int64_t end = blocks_of(inputs_[owner]), taken = stack_.taken(owner);
-  const auto fits = [&](const PlannedRequest& r) {
-    return std::abs(std::int64_t{r.depth} + r.left - end) <= 1 + r.depth / 16 && r.depth > taken;
-  };
-  if (fits(request)) return;
-  const auto window = std::min<std::size_t>(kWindow, plan_.size() / 64);
-  const std::size_t last = std::min(plan_.size(), me + window);
-  for (std::size_t i = me + 1; i < last; ++i) {
-    PlannedRequest& other = plan_[i];
-    const double far = std::abs(static_cast<double>(other.distance) - distance);
-    if (other.depth == 0 || other.repeated || far * 16 > distance || !fits(other)) continue;
-    std::swap(request, other);
-    return;
-  }
-}
-
-Candidate Round::choose(const PlannedRequest& request) {
-  best_ = {};
-  if (request.depth == 0) return best_;
-  const std::uint32_t room = std::min(blocks_of(request.input) - 1 - request.depth, request.depth / 8 + 1);
-  const auto more = static_cast<std::uint32_t>(std::min<std::uint64_t>(lost_, room));
-  const std::uint32_t depth = std::min(request.depth + more, deepest_);
-  lost_ += request.depth;
-  lost_ -= std::min<std::uint64_t>(lost_, depth);
-  if (depth == 0) return best_;
-  const std::uint32_t distance = std::max(request.distance, depth);
-  const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
-  std::optional<std::uint32_t> at = stack_.older(start, depth);
-  for (unsigned i = 0; at && i < tuning_.candidates; ++i) {
-    consider_owner(*at, depth, distance, request.left);
-    at = *at == 0 ? std::nullopt : stack_.older(*at - 1, depth);
-  }
-  at = start + 1 < stack_.size() ? stack_.newer(start + 1, depth) : std::nullopt;
-  for (unsigned i = 0; at && i < tuning_.candidates; ++i) {
-    consider_owner(*at, depth, distance, request.left);
-    at = *at + 1 == stack_.size() ? std::nullopt : stack_.newer(*at + 1, depth);
-  }
-  consider_ends(request, start, depth, distance);
-  if (best_.run == PromptTree::kRoot) consider({tails_[deepest_request_], depth, 0}, distance, 0);
-  return best_;
-}
-
-Candidate Round::choose_repeat(const PlannedRequest& request) {
-  best_ = {};
-  const std::uint32_t depth = blocks_of(request.input);
-  const double block = static_cast<double>(profile_.block_size.count());
-  const double bins = static_cast<double>(profile_.reuse.capacities.size());
-  const auto off = [&](std::uint32_t input) {
-    const double error = (static_cast<double>(input) - request.input) / request.input * 60 * depth;
-    return bins * error * error;
-  };
-  // Prompts that end in a block of their own, by length.
-  unsigned looked = 0;
-  const auto look = [&](std::uint32_t input, const std::vector<std::uint32_t>& runs) {
-    for (std::size_t i = runs.size(); i-- > 0 && looked < 4 * tuning_.candidates; ++looked) {
-      consider({runs[i], tree_.last_depth(runs[i]), input}, std::max(request.distance, depth), off(input));
-    }
-  };
-  auto above = endings_.lower_bound(request.input);
-  for (auto at = above; at != endings_.end() && looked < 2 * tuning_.candidates; ++at) look(at->first, at->second);
-  for (auto at = above; at != endings_.begin() && looked < 4 * tuning_.candidates;) {
-    --at;
-    look(at->first, at->second);
-  }
-  // And whole blocks of any.
-  const auto whole = static_cast<std::uint32_t>(request.input / block + 0.5);
-  if (whole >= 1 && whole <= deepest_) {
-    const std::uint32_t distance = std::max(request.distance, whole);
-    const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
-    const auto input = static_cast<std::uint32_t>(whole * profile_.block_size.count());
-    for (auto at : {stack_.older(start, whole), stack_.newer(start, whole)}) {
-      if (at) consider({tails_[*at], whole, input}, distance, off(input));
-    }
-  }
-  return best_;
-}
-
-PlannedRequest Round::next(std::vector<BlockId>& ids, std::uint64_t& at_ms) {
-  const std::uint32_t me = stack_.size();
-  bring_forward(me);
-  PlannedRequest request = plan_[me];
-  at_ms = arrivals_[me];
-  debt_.owe(me, blocks_of(request.input));
-  Candidate from = request.repeated ? choose_repeat(request) : choose(request);
-  if (from.input != 0) request.input = from.input;
-  const std::uint32_t blocks = blocks_of(request.input);
-  if (from.depth > 0) {
-    tell_hits(from);
-    debt_.settle();
-    tree_.touch(from.run, from.depth, me, stack_);
-  }
-  std::uint32_t tail = from.depth > 0 ? tree_.at_depth(from.run, from.depth) : PromptTree::kRoot;
-  const std::uint32_t full = full_blocks(request.input);
-  if (blocks > from.depth) {
-    tail = tree_.add(tail, from.depth + 1, blocks, me);
-    if (full < blocks) endings_[request.input].push_back(tail);
-  }
-  stack_.push(blocks, full);
-  tails_.push_back(tail);
-  inputs_.push_back(request.input);
-  if (by_reusable_.size() <= full) by_reusable_.resize(full + std::size_t{1});
-  by_reusable_[full].push_back(me);
-  if (full > deepest_) {
-    deepest_ = full;
-    deepest_request_ = me;
-  }
-  tree_.ids(tail, blocks, ids);
-  return request;
+  return best;
 }
 
 class FittedGenerator final : public Generator {
@@ -257,10 +54,10 @@ Result<GeneratedCounts> FittedGenerator::run(const GenerateOptions& options, con
   }
   std::vector<BlockId> ids;
   for (std::uint64_t cycle = 0; counts.requests < wanted; ++cycle) {
-    Round round(profile_, tuning_, mix64(options.seed, cycle));
+    Round round(profile_, tuning_, best_seed(profile_, tuning_, mix64(options.seed, cycle)));
     for (std::size_t i = 0; i < round.size() && counts.requests < wanted; ++i) {
       std::uint64_t at_ms = 0;
-      const PlannedRequest request = round.next(ids, at_ms);
+      const PlannedRequest request = round.next(&ids, at_ms);
       for (BlockId& id : ids) id += counts.unique_blocks;
       TraceLine line;
       line.line = ++counts.requests;

@@ -9,7 +9,7 @@ namespace kv {
 /// How the generator weighs what it wants; the defaults are what `kvtrace fit` uses.
 struct FittedTuning {
   double distance_weight = 1.0;  ///< of a request's own distance, against the curve's debt
-  double left_weight = 0.3;
+  double left_weight = 0.3, depth_weight = 1.5;
   unsigned candidates = 4;  ///< of each kind that are looked at
 };
 

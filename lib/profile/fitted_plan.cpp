@@ -1,6 +1,7 @@
 #include "profile/fitted_plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace kv {
@@ -8,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t kMinute = 60'000;
 
-/// A request on its way into the plan: where it stands among all in time and in its two lengths, in 1/10,000.
+/// A request on its way into the plan: where it stands among all in time and in its two lengths, in 0..10,000.
 struct Draft {
   PlannedRequest request;
   std::uint32_t kind;
@@ -70,23 +71,47 @@ class Balance {
   Balance(const FittedProfile& profile, std::vector<PlannedRequest>& plan) : profile_(profile), plan_(plan) {}
   void run() {
     const std::size_t parts = profile_.reuse.parts.size();
+    if (parts == 0) return;
+    double wanted = 0, planned = 0, depths = 0, hits = 0;
+    for (const PlannedRequest& r : plan_) planned += static_cast<double>(blocks(r)), depths += r.depth;
+    for (const ReuseTable::Part& part : profile_.reuse.parts) {
+      wanted += static_cast<double>(part.refs);
+      hits += hits_of(part);
+    }
+    const double scale = planned / wanted;  // near 1
+    // Only ever one way: what a part has too much of, another may lack, and depths that are cut do not grow again.
+    left_ = static_cast<std::int64_t>(hits * scale - depths);
     for (std::size_t part = 0; part < parts; ++part) {
       // As ReuseTable counts: request r belongs to part r * parts / requests.
       const std::size_t first = (part * plan_.size() + parts - 1) / parts;
       const std::size_t last = ((part + 1) * plan_.size() + parts - 1) / parts;
-      settle(profile_.reuse.parts[part], first, last);
+      settle(hits_of(profile_.reuse.parts[part]) * scale, first, last);
     }
+    change(left_, 0, plan_.size());
   }
 
  private:
   std::int64_t blocks(const PlannedRequest& r) const {
     return static_cast<std::int64_t>(ceil_div(r.input, profile_.block_size.count()));
   }
-  void settle(const ReuseTable::Part& part, std::size_t first, std::size_t last) {
-    double refs = 0, depths = 0, hits = 0;
-    for (std::size_t i = first; i < last; ++i) refs += static_cast<double>(blocks(plan_[i])), depths += plan_[i].depth;
+  static double hits_of(const ReuseTable::Part& part) {
+    double hits = 0;
     for (const std::uint64_t h : part.hits) hits += static_cast<double>(h);
-    auto owed = static_cast<std::int64_t>(hits / static_cast<double>(part.refs) * refs - depths + carried_);
+    return hits;
+  }
+  void settle(double hits, std::size_t first, std::size_t last) {
+    double depths = 0;
+    for (std::size_t i = first; i < last; ++i) depths += plan_[i].depth;
+    carried_ += hits - depths;
+    const auto part = static_cast<std::int64_t>(carried_);
+    const std::int64_t most =
+        left_ > 0 ? std::clamp(part, std::int64_t{0}, left_) : std::clamp(part, left_, std::int64_t{0});
+    const std::int64_t settled = most - change(most, first, last);
+    carried_ -= static_cast<double>(settled);
+    left_ -= settled;
+  }
+  /// Makes the prompts of a part share `owed` more blocks, each a little of it; returns what is left of that.
+  std::int64_t change(std::int64_t owed, std::size_t first, std::size_t last) {
     for (std::int64_t reach = 64; reach >= 1 && owed != 0; reach /= 2) {
       for (std::size_t i = first; i < last && owed != 0; ++i) {
         PlannedRequest& r = plan_[i];
@@ -99,12 +124,13 @@ class Balance {
         r.depth = static_cast<std::uint32_t>(to);
       }
     }
-    carried_ = static_cast<double>(owed);
+    return owed;
   }
 
   const FittedProfile& profile_;
   std::vector<PlannedRequest>& plan_;
   double carried_ = 0;
+  std::int64_t left_ = 0;
 };
 
 /// Gives the lengths of `knots` to the drafts in order of `rank`, so that all of them are given out, once each.
@@ -140,11 +166,11 @@ std::vector<PlannedRequest> plan_requests(const FittedProfile& profile, Random& 
   deal(
       drafts, profile.input, order, [](const Draft& d) { return d.input; },
       [&](PlannedRequest& r, double tokens) {
-        r.input = profile.input_step * std::max(1U, static_cast<std::uint32_t>(tokens / step + 0.5));
+        r.input = profile.input_step * std::max(1U, static_cast<std::uint32_t>(std::llround(tokens / step)));
       });
   deal(
       drafts, profile.output, order, [](const Draft& d) { return d.output; },
-      [](PlannedRequest& r, double tokens) { r.output = static_cast<std::uint32_t>(tokens + 0.5); });
+      [](PlannedRequest& r, double tokens) { r.output = static_cast<std::uint32_t>(std::llround(tokens)); });
   std::stable_sort(drafts.begin(), drafts.end(), [](const Draft& a, const Draft& b) { return a.when < b.when; });
   std::vector<PlannedRequest> plan;
   plan.reserve(drafts.size());

@@ -58,45 +58,49 @@ std::size_t skip_text(std::string_view text, std::size_t at) {
   return text.size();
 }
 
-/// The first line whose key has more parts than any profile needs, or 0. The parser makes a table a part, and takes
-/// them down by recursion.
-std::uint32_t line_of_deep_key(std::string_view text) {
+constexpr const char* kBeyondAscii = "other than ASCII, outside of a comment";
+
+struct Unreadable {
+  std::uint32_t line = 0;  ///< 0: nothing is wrong
+  std::string what;
+};
+
+/// What must not reach the parser: a key of more parts than any profile needs, because it makes a table a part and
+/// takes them down by recursion; and other characters than ASCII outside of comments: no profile needs them, and toml++
+/// 3.3 takes some for impossible (its is_non_ascii_horizontal_whitespace), behind a backslash in a string, too.
+Unreadable find_unreadable(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  // A quote begins a string only behind one of these; behind anything else the parser looks on into what follows it.
+  constexpr std::string_view kBeforeString = "=,.[{\r\n";
   std::uint32_t line = 1;
   std::size_t dots = 0;
-  for (std::size_t i = 0; i < text.size();) {
+  char before = '\n';
+  for (std::size_t i = text.substr(0, 3) == kByteOrderMark ? 3 : 0; i < text.size();) {
     const char c = text[i];
-    if (c == '#' || c == '"' || c == '\'') {
+    const bool quoted = (c == '"' || c == '\'') && kBeforeString.find(before) != std::string_view::npos;
+    if (c != ' ' && c != '\t') before = c;
+    if (c == '#' || quoted) {
       const std::size_t end = skip_text(text, i);
-      for (; i < end; ++i) line += text[i] == '\n';
+      for (; i < end; ++i) {
+        if (quoted && static_cast<unsigned char>(text[i]) >= 0x80) return {line, kBeyondAscii};
+        line += text[i] == '\n';
+      }
       continue;
     }
     const bool in_key = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
                         c == '-' || c == ' ' || c == '\t' || c == '.';
     dots = in_key ? dots + (c == '.') : 0;
-    if (dots >= kMaxKeyParts) return line;
+    if (dots >= kMaxKeyParts) return {line, fmt::format("a key of more than {} parts", kMaxKeyParts)};
+    if (static_cast<unsigned char>(c) >= 0x80) {
+      return {line, kBeyondAscii};
+    }
     line += c == '\n';
     ++i;
   }
-  return 0;
+  return {};
 }
 
-/// The first line with other than ASCII outside of comments, or 0. No profile needs it, and whatever is between U+00A0
-/// and U+0499 leads the parser (3.3) to places that it holds for unreachable, unless it is within plain strings.
-std::uint32_t line_beyond_ascii(std::string_view text) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  std::uint32_t line = 1;
-  for (std::size_t i = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; i < text.size();) {
-    const bool comment = text[i] == '#', quoted = text[i] == '"' || text[i] == '\'';
-    const std::size_t end = comment || quoted ? skip_text(text, i) : i + 1;
-    for (; i < end; ++i) {
-      if (!comment && static_cast<unsigned char>(text[i]) >= 0x80) return line;
-      line += text[i] == '\n';
-    }
-  }
-  return 0;
-}
-
-/// toml++ nodes -> ours. Depth is bounded: nesting by the parser, dotted keys by line_of_deep_key.
+/// toml++ nodes -> ours. Depth is bounded: nesting by the parser, dotted keys by find_unreadable.
 class Converter {
  public:
   explicit Converter(const std::string& name) : file_(std::make_shared<const std::string>(name)) {}
@@ -156,12 +160,8 @@ Result<ProfileValue> parse_toml(std::string_view text, const std::string& name) 
                  fmt::format("{}: a profile of more than {}", name, format_bytes(Bytes(kMaxProfileBytes))),
                  "is this the trace itself?");
   }
-  if (const std::uint32_t line = line_of_deep_key(text)) {
-    return error(Code::bad_input, fmt::format("{}:{}: a key of more than {} parts", name, line, kMaxKeyParts));
-  }
-  if (const std::uint32_t line = line_beyond_ascii(text)) {
-    return error(Code::bad_input, fmt::format("{}:{}: other than ASCII, outside of a comment", name, line),
-                 "keys and names are of ASCII; what is right is in workloads/chat.toml");
+  if (const Unreadable found = find_unreadable(text); found.line != 0) {
+    return error(Code::bad_input, fmt::format("{}:{}: {}", name, found.line, found.what));
   }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {

@@ -7,13 +7,13 @@
 #include <cmath>
 
 #include "curve/lru_curve.hpp"
+#include "profile/reuse_debt.hpp"
 
 namespace kv {
 namespace {
 
 using Kind = LikenessFigure::Kind;
 
-constexpr double kLengthTolerance = 0.05, kRateTolerance = 0.05, kIdealTolerance = 0.01, kCurveTolerance = 0.03;
 constexpr std::array kPercentiles{10, 25, 50, 75, 90, 95, 99};
 constexpr std::array kShares{1, 2, 5, 10, 20, 35, 50, 75, 100};  // of the unique blocks, in percent
 
@@ -21,7 +21,7 @@ LikenessFigure relative(std::string name, Kind kind, double target, double got, 
   LikenessFigure figure{std::move(name), kind, {}, target, got, {}, tolerance, target == got};
   if (target != 0) {
     figure.error = got / target - 1;
-    figure.holds = std::abs(*figure.error) <= tolerance;
+    figure.holds = std::abs(got - target) <= tolerance * target;  // 84 is within 5 % of 80
   } else if (got == 0) {
     figure.error = 0;
   }

@@ -1,17 +1,28 @@
 #include "profile/reuse_debt.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace kv {
 
-ReuseDebt::ReuseDebt(const ReuseTable& table, std::uint32_t requests)
-    : table_(table), requests_(requests), owed_(table.capacities.size()), gain_(table.capacities.size()) {
-  for (const ReuseTable::Part& part : table.parts) {
+ReuseDebt::ReuseDebt(const ReuseTable& table, const std::vector<std::uint32_t>& blocks)
+    : table_(table),
+      requests_(static_cast<std::uint32_t>(blocks.size())),
+      owed_(table.capacities.size()),
+      gain_(table.capacities.size()) {
+  double refs = 0, planned = 0;
+  std::vector<double> of_part(table.parts.size());
+  for (std::size_t i = 0; i < blocks.size() && !of_part.empty(); ++i)
+    of_part[i * of_part.size() / requests_] += blocks[i];
+  for (const double part : of_part) planned += part;
+  for (const ReuseTable::Part& part : table.parts) refs += static_cast<double>(part.refs);
+  for (std::size_t p = 0; p < table.parts.size(); ++p) {
     std::vector<double>& rates = rates_.emplace_back();
     double hits = 0;
-    for (const std::uint64_t bin : part.hits) {
+    for (const std::uint64_t bin : table.parts[p].hits) {
       hits += static_cast<double>(bin);
-      rates.push_back(part.refs == 0 ? 0 : hits / static_cast<double>(part.refs));
+      // A part may have come out with shorter prompts than in the trace: its hits count all the same.
+      rates.push_back(hits * planned / (refs * std::max(of_part[p], 1.0)));
     }
   }
 }
@@ -40,6 +51,14 @@ double ReuseDebt::after() const {
     sum += left * left;
   }
   return sum;
+}
+
+double ReuseDebt::error(std::uint64_t refs) const {
+  if (owed_.empty()) return 0;
+  double most = 0;
+  for (const double owed : owed_) most = std::max(most, std::abs(owed));
+  const double worst = std::max(most / kCurveTolerance, std::abs(owed_.back()) / kIdealTolerance);
+  return worst / static_cast<double>(std::max<std::uint64_t>(refs, 1));
 }
 
 void ReuseDebt::settle() {

@@ -6,19 +6,23 @@
 
 namespace kv {
 
+/// Of docs/fitting.md: relative for lengths and requests a minute, else differences of rates.
+inline constexpr double kLengthTolerance = 0.05, kRateTolerance = 0.05, kIdealTolerance = 0.01, kCurveTolerance = 0.03;
+
 /// What the curve still owes: for each capacity of a ReuseTable, the hits that the requests so far should have had in a
 /// cache of that size, less those that they had. Not thread-safe.
 class ReuseDebt {
  public:
-  /// `table` must outlive it; `requests` is how many its parts were measured over.
-  ReuseDebt(const ReuseTable& table, std::uint32_t requests);
+  /// `table` must outlive it; `blocks` are those of each request that will come.
+  ReuseDebt(const ReuseTable& table, const std::vector<std::uint32_t>& blocks);
 
   /// A request of `blocks` blocks, the next in order, adds to what is owed.
   void owe(std::uint32_t request, std::uint32_t blocks);
   /// Hits that no cache may lack, less those that were: over all sizes.
   double total() const { return owed_.empty() ? 0 : owed_.back(); }
 
-  double mid() const { return owed_[owed_.size() / 3]; }
+  /// The largest error of the curve so far, and of its end, in units of their tolerances.
+  double error(std::uint64_t refs) const;
   /// A candidate's hits are told run by run, at rising or falling positions from..to.
   void begin() { gain_.assign(gain_.size(), 0); }
   void add(std::uint32_t from, std::uint32_t to);

@@ -170,7 +170,7 @@ TEST_SUITE("profile") {
     REQUIRE_FALSE(missing);
     CHECK(missing.error().message.find("/nonexistent.toml") != std::string::npos);
     const auto reference = profile_reference();
-    CHECK(reference.size() == 3 + 5 + 5 + 6);  // profile, tenant, component; their types; arrivals; distributions
+    CHECK(reference.size() == 3 + 5 + 5 + 6 + 1);  // profile, tenant, component; their types; arrivals; ...; [fitted]
     for (const ReferenceTable& table : reference) {
       CHECK_FALSE(table.rows.empty());
       for (const auto& row : table.rows) CHECK_FALSE(row.summary.empty());
