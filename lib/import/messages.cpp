@@ -114,9 +114,8 @@ Result<std::string> content_text(const json::object& message, std::string_view k
   std::string out;
   for (const json::element part : parts) {
     json::object object;
-    if (!part.get(text)) {
-      out += text;
-    } else if (!part.get(object) && !object["text"].get(text)) {
+    const bool found = !part.get(text) || (!part.get(object) && !object["text"].get(text));
+    if (found) {
       out += text;
     } else {
       notes.tally("parts of messages are no text (images, say): their tokens are not counted, though told apart", line);

@@ -144,6 +144,7 @@ Stratum stratum_of(const std::vector<Row>& rows, const std::vector<std::uint32_t
   s.output = range_of(rows, members, [](const Row& r) { return r.output; });
   s.distance = range_of(rows, members, [](const Row& r) { return r.distance; });
   std::vector<std::uint32_t> lefts;
+  lefts.reserve(members.size());
   for (const std::uint32_t m : members) lefts.push_back(rows[m].left);
   const auto middle = lefts.begin() + static_cast<std::ptrdiff_t>(lefts.size() / 2);
   std::nth_element(lefts.begin(), middle, lefts.end());
@@ -192,6 +193,7 @@ std::vector<Stratum> fit_strata(const Workload& workload, const std::vector<Requ
     add(std::move(high));
   }
   std::vector<Stratum> strata;
+  strata.reserve(groups.size());
   for (const Group& group : groups) strata.push_back(stratum_of(rows, group.members));
   // In order of time, for a reader.
   std::sort(strata.begin(), strata.end(), [](const Stratum& a, const Stratum& b) {

@@ -148,7 +148,8 @@ Result<Json> merge_curves(const std::vector<Json>& documents, const std::vector<
   if (blocks > 0) merged["workload"]["unique_blocks"] = static_cast<std::uint64_t>(std::llround(unique / blocks));
   merged["config"]["resolved"]["sample"].update(
       {{"blocks", blocks}, {"refs", refs}, {"rate", rate}, {"slice", nullptr}, {"merged", documents.size()}});
-  merged["outline"] = merged["knees"] = merged["targets"] = merged["ttl_points"] = merged["capacity_ttl_points"] = Json::array();
+  merged["outline"] = merged["knees"] = merged["targets"] = merged["ttl_points"] = merged["capacity_ttl_points"] =
+      Json::array();
   merged["warnings"] = {fmt::format("merged from {} samples, {:.3g} of all blocks together", documents.size(), rate)};
   return merged;
 }

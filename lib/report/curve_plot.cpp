@@ -73,7 +73,8 @@ std::string curve_plot(const Json& document, std::size_t width) {
   for (const Mark& mark : marks) {
     auto at = std::find(policies.begin(), policies.end(), mark.policy);
     if (at == policies.end()) at = policies.insert(policies.end(), mark.policy);
-    rows[row_of(mark.rate)][column_of(mark)] = *kMarks[static_cast<std::size_t>(at - policies.begin()) % std::size(kMarks)];
+    rows[row_of(mark.rate)][column_of(mark)] =
+        *kMarks[static_cast<std::size_t>(at - policies.begin()) % std::size(kMarks)];
   }
   std::string out = "\n";
   for (std::size_t row = 0; row < kRows; ++row) {

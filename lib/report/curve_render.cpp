@@ -130,17 +130,8 @@ std::string as_markdown(const Json& document) {
 }  // namespace
 
 std::string render_curve(const Json& document, Format format, const Style& style) {
-  switch (format) {
-    case Format::table:
-      return as_table(document, style);
-    case Format::json:
-      return render(document, Format::json);
-    case Format::csv:
-      return as_csv(document);
-    case Format::markdown:
-      return as_markdown(document);
-  }
-  return {};
+  const auto styled = [&style](const Json& whole) { return as_table(whole, style); };
+  return render_as(document, format, styled, as_csv, as_markdown);
 }
 
 }  // namespace kv

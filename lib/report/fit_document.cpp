@@ -155,17 +155,9 @@ Json make_fit_document(WorkloadDocument document, const Fit& fit) {
 }
 
 std::string render_fit(const Json& document, Format format, const Style& style) {
-  switch (format) {
-    case Format::json:
-      return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-    case Format::csv:
-      return csv_of(document);
-    case Format::markdown:
-      return markdown_table(table_of(document));
-    case Format::table:
-      break;
-  }
-  return table_text(document, style);
+  return render_as(
+      document, format, [&style](const Json& whole) { return table_text(whole, style); }, csv_of,
+      [](const Json& whole) { return markdown_table(table_of(whole)); });
 }
 
 Json fit_schema() {

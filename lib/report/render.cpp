@@ -98,17 +98,8 @@ Result<Format> parse_format(const std::string& name) {
 }
 
 std::string render(const Json& report, Format format, const Style& style) {
-  switch (format) {
-    case Format::table:
-      return render_table(report, style);
-    case Format::json:
-      return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-    case Format::csv:
-      return render_csv(report);
-    case Format::markdown:
-      return render_markdown(report);
-  }
-  return {};
+  const auto styled = [&style](const Json& whole) { return render_table(whole, style); };
+  return render_as(report, format, styled, render_csv, render_markdown);
 }
 
 }  // namespace kv

@@ -51,6 +51,10 @@ std::string markdown_text(std::string_view text) {
   return out;
 }
 
+std::string json_text(const Json& document) {
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 std::string markdown_table(const Table& table) {
   std::string headings, rule, rows;
   for (const Column& column : table.columns) {

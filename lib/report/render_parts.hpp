@@ -38,4 +38,23 @@ std::string csv_value(const Json* value);
 std::string markdown_text(std::string_view text);
 std::string markdown_table(const Table& table);
 
+/// JSON as every document of ours is written; ends with a newline.
+std::string json_text(const Json& document);
+/// One document in the format asked for: how it is a table, CSV and Markdown is the caller's.
+template <class AsTable, class AsCsv, class AsMarkdown>
+std::string render_as(const Json& document, Format format, const AsTable& as_table, const AsCsv& as_csv,
+                      const AsMarkdown& as_markdown) {
+  switch (format) {
+    case Format::table:
+      return as_table(document);
+    case Format::json:
+      return json_text(document);
+    case Format::csv:
+      return as_csv(document);
+    case Format::markdown:
+      return as_markdown(document);
+  }
+  return {};
+}
+
 }  // namespace kv

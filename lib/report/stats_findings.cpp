@@ -99,7 +99,7 @@ std::vector<std::string> stats_warnings(const Stats& s) {
                     figure_text(s.warm_up->last_quarter_block_hit_rate, Unit::ratio)));
   }
   if (s.workload.span_ms == 0 && s.workload.requests > 1) {
-    out.push_back("all requests arrive at once: rates, intervals and TTLs say nothing");
+    out.emplace_back("all requests arrive at once: rates, intervals and TTLs say nothing");
   }
   return out;
 }

@@ -214,7 +214,8 @@ std::string list_csv(const Json& document, const StatsList& list) {
 void flatten(const Json& value, const std::string& path,
              std::string& out) {  // NOLINT(misc-no-recursion): of our own making
   if (value.is_object()) {
-    for (const auto& [key, inner] : value.items()) flatten(inner, path.empty() ? key : path + "." + key, out);
+    for (const auto& [key, inner] : value.items())
+      flatten(inner, path.empty() ? key : fmt::format("{}.{}", path, key), out);
   } else if (value.is_array() && (value.empty() || value.front().is_object())) {
     for (std::size_t i = 0; i < value.size(); ++i) flatten(value[i], fmt::format("{}[{}]", path, i), out);
   } else {
@@ -259,29 +260,16 @@ std::string sparkline(std::span<const std::optional<double>> values, std::size_t
 
 std::string render_stats(const Json& document, Format format, const Style& style, const StatsList* list) {
   if (list != nullptr) {
-    switch (format) {
-      case Format::table:
-        return table_text(list_table(document, *list), Paint(style.colour),
-                          std::clamp<std::size_t>(style.width, 40, 1000));
-      case Format::json:
-        return render(list_at(document, list->path), Format::json);
-      case Format::csv:
-        return list_csv(document, *list);
-      case Format::markdown:
-        return markdown_table(list_table(document, *list));
-    }
+    const std::size_t width = std::clamp<std::size_t>(style.width, 40, 1000);
+    if (format == Format::json) return json_text(list_at(document, list->path));
+    return render_as(
+        document, format,
+        [&](const Json& whole) { return table_text(list_table(whole, *list), Paint(style.colour), width); },
+        [&](const Json& whole) { return list_csv(whole, *list); },
+        [&](const Json& whole) { return markdown_table(list_table(whole, *list)); });
   }
-  switch (format) {
-    case Format::table:
-      return as_table(document, style);
-    case Format::json:
-      return render(document, Format::json);
-    case Format::csv:
-      return as_csv(document);
-    case Format::markdown:
-      return as_markdown(document);
-  }
-  return {};
+  const auto styled = [&style](const Json& whole) { return as_table(whole, style); };
+  return render_as(document, format, styled, as_csv, as_markdown);
 }
 
 }  // namespace kv

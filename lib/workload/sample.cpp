@@ -7,7 +7,7 @@ namespace kv {
 namespace {
 
 Result<void> check(const SampleOptions& o) {
-  if (const auto checked = check_selection(o.selection); !checked) return checked;
+  if (auto checked = check_selection(o.selection); !checked) return checked;
   const Duration from = o.from.value_or(Duration(0));
   if (from < Duration(0) || (o.to && *o.to <= from)) {
     return error(Code::bad_input, "--to is not behind --from: no request lies between them",

@@ -2,10 +2,9 @@
 
 #include <doctest/doctest.h>
 
-
 #include "report/document.hpp"
-#include "support/random_workload.hpp"
 #include "support/kept_files.hpp"
+#include "support/random_workload.hpp"
 #include "support/schema.hpp"
 
 namespace {
@@ -54,8 +53,12 @@ Json sampled_document(const Workload& workload, std::uint32_t slice) {
   WorkloadDocument head = head_of(workload);
   head.ideal = std::nullopt;
   Json resolved = Json::object();
-  resolved["sample"] = {{"rate", sample.rate()}, {"blocks", sample.sampled_blocks()}, {"refs", sample.sampled_refs()},
-                        {"seed", 1},             {"slice", slice + 1},                {"slices", 4}};
+  resolved["sample"] = {{"rate", sample.rate()},
+                        {"blocks", sample.sampled_blocks()},
+                        {"refs", sample.sampled_refs()},
+                        {"seed", 1},
+                        {"slice", slice + 1},
+                        {"slices", 4}};
   return make_curve_document({std::move(head), curve, std::nullopt, std::nullopt, std::move(resolved)});
 }
 

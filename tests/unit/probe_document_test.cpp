@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-
 #include "report/document.hpp"
 #include "support/kept_files.hpp"
 #include "support/schema.hpp"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/parse.hpp"
 #include "policy/policy.hpp"
 
@@ -89,8 +91,8 @@ Result<kv::Blocks> capacity_of(const std::string& text, std::uint64_t unique_blo
   if (text.ends_with('%')) {
     const auto share = kv::parse_ratio(text);
     if (!share) return in_option("--capacity", share.error());
-    return kv::Blocks(
-        std::max<std::uint64_t>(static_cast<std::uint64_t>(*share * static_cast<double>(unique_blocks) + 0.5), 1));
+    return kv::Blocks(std::max<std::uint64_t>(
+        static_cast<std::uint64_t>(std::llround(*share * static_cast<double>(unique_blocks))), 1));
   }
   const auto bytes = kv::parse_bytes(text);
   if (!bytes) {
@@ -134,8 +136,7 @@ namespace {
 Result<void> check_clairvoyant(const kv::CurveRequest& request) {
   for (const kv::PolicyRow* policy : request.policies) {
     if (policy->online() || (request.admit <= 1 && !request.ttls_at_capacities)) continue;
-    return error(Code::bad_input,
-                 fmt::format("--policy: {} goes with neither --admit nor --each-ttl", policy->name),
+    return error(Code::bad_input, fmt::format("--policy: {} goes with neither --admit nor --each-ttl", policy->name),
                  "it bounds every policy's hits as it is: ask for it in a run of its own");
   }
   return {};

@@ -31,7 +31,7 @@ kv::ImportOptions import_options_of(const CLI::App& command, const Options& opti
   return out;
 }
 
-int write_report(const Options& options, kv::ImportContext context) {
+int write_report(const Options& options, const kv::ImportContext& context) {
   if (options.report.empty()) return 0;
   const auto written = write_output(kv::make_import_document(context).dump(2) + "\n", options.report);
   return written ? 0 : fail(written.error());
