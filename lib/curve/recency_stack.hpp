@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "curve/ranked_bits.hpp"
+#include "curve/dead_slots.hpp"
 #include "workload/large_vector.hpp"
 #include "workload/workload.hpp"
 
@@ -14,9 +14,9 @@ namespace kv {
 /// et al. 1970). A request's blocks are touched tail to head, so that an ancestor always stands above its descendants
 /// and the blocks that a request finds at positions <= C are exactly the prefix that an LRU cache of C blocks holds.
 ///
-/// Every touch takes the next slot of a line; a bitmap says which slots are a block's last one, and the position is the
-/// number of bits from there on. Blocks that were touched together stand together, as a run, and one query serves the
-/// run. When the line is full, slots are numbered anew. 4.7 bytes a block. Not thread-safe.
+/// Every touch takes the next slot of a line, and the block's slot before it dies: a block's position is the number of
+/// slots alive from its own on. Blocks that were touched together stand together, as a run, and one query serves the
+/// run. When the line is full, slots are numbered anew. 4.8 bytes a block. Not thread-safe.
 class RecencyStack {
  public:
   /// Blocks are 0 <= id < max_blocks.
@@ -44,9 +44,9 @@ class RecencyStack {
     }
   }
   /// The same, once the above have arrived.
-  void prefetch_bits(std::span<const DenseId> blocks) const {
+  void prefetch_slots(std::span<const DenseId> blocks) const {
     const Slot slot = slots_[blocks.front()];
-    if (slot != kNone) last_.prefetch(slot);
+    if (slot != kNone) dead_.prefetch(slot);
   }
 
  private:
@@ -55,7 +55,7 @@ class RecencyStack {
   void push(std::span<const DenseId> blocks);
 
   LargeVector<Slot> slots_;  // by block: its last one
-  RankedBits last_;          // by slot: whether it is some block's last one
+  DeadSlots dead_;
   std::uint64_t size_ = 0;
   std::size_t next_ = 0;  // the first free slot
 };
@@ -68,9 +68,9 @@ void RecencyStack::touch(std::span<const DenseId> blocks, OnRun&& on_run) {
     if (slot == kNone) break;
     std::size_t count = 1;
     while (known + count < blocks.size() && slots_[blocks[known + count]] + count == slot) ++count;
-    // The `known` blocks in front stood above this one and have lost their bits by now.
-    on_run(Run{known, count, size_ - last_.before(slot)});
-    last_.clear(slot + 1 - count, count);
+    // The `known` blocks in front stood above this one; their slots are dead by now, but behind its own.
+    on_run(Run{known, count, size_ - (slot - dead_.before(slot))});
+    dead_.kill(slot + 1 - count, count);
     known += count;
   }
   size_ += blocks.size() - known;

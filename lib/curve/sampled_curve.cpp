@@ -46,27 +46,26 @@ Result<void> check_sample(const BlockSample& sample) {
 SampledCurve::SampledCurve(const BlockSample& sample)
     : sample_(sample),
       rate_(sample.rate),
+      seed_(mix64(sample.seed)),
       begin_(begin_of(sample)),
       last_(last_of(sample.rate)),
-      stack_(sample.max_blocks) {
-  for (std::size_t i = sample.max_blocks; i > 0; --i) free_.push_back(static_cast<DenseId>(i - 1));
-}
+      stack_(sample.max_blocks) {}
 
 void SampledCurve::choose(std::span<const BlockId> ids) {
   chosen_.resize(ids.size());
-  std::size_t count = 0;
+  BlockId* end = chosen_.data();
   for (const BlockId id : ids) {  // no branch: which of them are chosen cannot be foreseen
-    chosen_[count] = id;
-    count += sampled(id);
+    *end = id;
+    end += sampled(id);
   }
-  chosen_.resize(count);
+  chosen_.resize(static_cast<std::size_t>(end - chosen_.data()));
 }
 
 void SampledCurve::add(std::span<const BlockId> ids, Tokens input, Tokens block_size) {
   refs_ += ids.size();
   tokens_ += input.count();
   choose(ids);
-  while (numbers_.size() + chosen_.size() > sample_.max_blocks && last_ > 0) {
+  while (held() + chosen_.size() > sample_.max_blocks && last_ > 0) {
     thin();
     std::erase_if(chosen_, [this](BlockId id) { return !sampled(id); });
   }
@@ -87,13 +86,24 @@ void SampledCurve::add(std::span<const BlockId> ids, Tokens input, Tokens block_
 void SampledCurve::number_chosen() {
   chosen_numbers_.clear();
   for (const BlockId id : chosen_) {
-    const auto [at, fresh] = numbers_.try_emplace(id, 0);
-    if (fresh) {
-      at->second = free_.back();
-      free_.pop_back();
+    DenseId number = numbers_.find({id});
+    if (number == kNoHandle) {
+      number = free_number();
+      names_[number] = id;
+      numbers_.insert({id}, number);
     }
-    chosen_numbers_.push_back(at->second);
+    chosen_numbers_.push_back(number);
   }
+}
+
+DenseId SampledCurve::free_number() {
+  if (free_.empty()) {
+    names_.emplace_back();
+    return static_cast<DenseId>(names_.size() - 1);
+  }
+  const DenseId number = free_.back();
+  free_.pop_back();
+  return number;
 }
 
 void SampledCurve::count(std::size_t index, std::optional<std::uint64_t> position, Tokens tokens) {
@@ -114,12 +124,12 @@ void SampledCurve::count(std::size_t index, std::optional<std::uint64_t> positio
 void SampledCurve::thin() {
   rate_ *= kThinTo;
   last_ = last_of(rate_);
-  std::erase_if(numbers_, [this](const auto& entry) {
-    if (sampled(entry.first)) return false;
-    if (stack_.contains(entry.second)) stack_.erase(entry.second);
-    free_.push_back(entry.second);
-    return true;
-  });
+  for (DenseId number = 0; number < names_.size(); ++number) {
+    if (!stack_.contains(number) || sampled(names_[number])) continue;
+    stack_.erase(number);
+    numbers_.erase({names_[number]});
+    free_.push_back(number);
+  }
 }
 
 // Of each part, which stands for the whole: 1 - what it misses, against what there is. So references that the part has

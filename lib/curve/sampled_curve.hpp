@@ -2,12 +2,12 @@
 #include <array>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "curve/recency_stack.hpp"
+#include "policy/handle_index.hpp"
 
 namespace kv {
 
@@ -35,7 +35,7 @@ struct EstimatedHits {
 /// The error is a statement about both sources: the spread over 16 parts of the sample, which are as good as
 /// independent, and the distance's own error of one in the square root of the sampled blocks within it, times the
 /// curve's slope there. Ancestors stand above descendants as in the whole, so that hits are contiguous here, too. Not
-/// thread-safe. About 60 bytes a sampled block.
+/// thread-safe. At most 100 bytes a sampled block.
 class SampledCurve {
  public:
   explicit SampledCurve(const BlockSample& sample);
@@ -46,12 +46,12 @@ class SampledCurve {
   /// Asked after the last request.
   EstimatedHits at(Blocks capacity) const;
   double rate() const { return rate_; }  ///< at the end
-  std::uint64_t sampled_blocks() const { return numbers_.size(); }
+  std::uint64_t sampled_blocks() const { return held(); }
   std::uint64_t sampled_refs() const { return sampled_refs_; }
   std::uint64_t block_refs() const { return refs_; }
   std::uint64_t input_tokens() const { return tokens_; }
   /// About how many different blocks there are in all.
-  double unique_blocks() const { return static_cast<double>(numbers_.size()) / rate_; }
+  double unique_blocks() const { return static_cast<double>(held()) / rate_; }
 
  private:
   static constexpr std::size_t kParts = 16;
@@ -61,21 +61,29 @@ class SampledCurve {
   };
   using Parts = std::array<Weight, kParts>;
 
-  bool sampled(BlockId id) const { return mix64(sample_.seed, id) - begin_ <= last_; }
+  std::size_t held() const { return names_.size() - free_.size(); }
+  bool sampled(BlockId id) const { return mix64(seed_ ^ id) - begin_ <= last_; }
   void choose(std::span<const BlockId> ids);
   void number_chosen();
   void count(std::size_t index, std::optional<std::uint64_t> position, Tokens tokens);
+  DenseId free_number();
   void thin();
   std::vector<Weight> hit_rates(double capacity) const;  // by part
 
   BlockSample sample_;
   double rate_;
+  std::uint64_t seed_;          // the sample's, mixed
   std::uint64_t begin_, last_;  // of the stretch: begin_ .. begin_ + last_ on the ring
   RecencyStack stack_;
-  std::unordered_map<BlockId, DenseId> numbers_;
-  std::vector<DenseId> free_;
-  std::vector<Parts> bins_;  // by distance: references found there, each worth what it stands for
-  Parts missed_{};           // found nowhere
+  struct Name {
+    std::uint64_t block = 0, space = 0;
+    bool operator==(const Name&) const = default;
+  };
+  HandleIndex<Name> numbers_;
+  std::vector<BlockId> names_;  // by number
+  std::vector<DenseId> free_;   // numbers that were given up
+  std::vector<Parts> bins_;     // by distance: references found there, each worth what it stands for
+  Parts missed_{};              // found nowhere
   std::uint64_t refs_ = 0, tokens_ = 0, sampled_refs_ = 0;
   std::vector<BlockId> chosen_;  // of the request at hand
   std::vector<DenseId> chosen_numbers_;

@@ -14,11 +14,7 @@ namespace kv {
 
 Request Workload::operator[](std::size_t index) const {
   const Row& row = rows_[index];
-  const std::uint64_t end = index + 1 < rows_.size() ? rows_[index + 1].first_ref : refs_.size();
-  Request out{.at = row.at,
-              .input = Tokens(row.input),
-              .output = Tokens(row.output),
-              .blocks = std::span(refs_).subspan(row.first_ref, end - row.first_ref)};
+  Request out{.at = row.at, .input = Tokens(row.input), .output = Tokens(row.output), .blocks = blocks(index)};
   if (origins_.empty()) return out;
   const RowOrigin& origin = origins_[index];
   if (origin.session != kNobody) out.session = origin.session;

@@ -43,6 +43,13 @@ class Workload {
   std::size_t size() const { return rows_.size(); }
   bool empty() const { return rows_.empty(); }
   Request operator[](std::size_t index) const;
+  /// Two of its members alone, for loops that cost less than the whole of a request.
+  std::span<const DenseId> blocks(std::size_t index) const {
+    const std::uint64_t begin = rows_[index].first_ref;
+    const std::uint64_t end = index + 1 < rows_.size() ? rows_[index + 1].first_ref : refs_.size();
+    return {refs_.data() + begin, static_cast<std::size_t>(end - begin)};
+  }
+  Tokens input(std::size_t index) const { return Tokens(rows_[index].input); }
   std::size_t unique_blocks() const { return ids_.size(); }
   BlockId id(DenseId dense) const { return ids_[dense]; }
   std::uint32_t sessions() const { return sessions_; }

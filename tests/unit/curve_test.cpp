@@ -4,8 +4,8 @@
 #include <optional>
 #include <set>
 
+#include "curve/dead_slots.hpp"
 #include "curve/lru_curve.hpp"
-#include "curve/ranked_bits.hpp"
 #include "curve/simulate.hpp"
 #include "curve/ttl_curve.hpp"
 #include "support/random_workload.hpp"
@@ -117,27 +117,34 @@ TEST_SUITE("curves") {
     });
   }
 
-  TEST_CASE("bits are counted as they stand") {
+  TEST_CASE("the dead are counted, before and after the living move together") {
     rc::check([](std::uint64_t seed) {
       Random random(seed);
       const std::size_t size = 1 + random.below(3'000'000);
-      RankedBits bits(size);
-      std::set<std::size_t> set;
+      DeadSlots slots(size);
+      std::set<std::size_t> dead;
       for (int i = 0; i < 200; ++i) {
         const std::size_t first = random.below(size);
         const std::size_t count = std::min<std::size_t>(1 + random.below(100), size - first);
-        bool free = true, taken = true;
-        for (std::size_t b = first; b < first + count; ++b) (set.contains(b) ? free : taken) = false;
-        if (free) {
-          bits.set(first, count);
-          for (std::size_t b = first; b < first + count; ++b) set.insert(b);
-        } else if (taken) {
-          bits.clear(first, count);
-          for (std::size_t b = first; b < first + count; ++b) set.erase(b);
+        const auto next = dead.lower_bound(first);
+        if (next == dead.end() || *next >= first + count) {
+          slots.kill(first, count);
+          for (std::size_t s = first; s < first + count; ++s) dead.insert(s);
         }
-        const std::size_t place = random.below(size + 1);
-        RC_ASSERT(bits.before(place) == static_cast<std::uint64_t>(std::distance(set.begin(), set.lower_bound(place))));
+        const std::size_t place = random.below(size);
+        RC_ASSERT(slots.before(place) ==
+                  static_cast<std::uint64_t>(std::distance(dead.begin(), dead.lower_bound(place))));
       }
+      std::vector<std::uint32_t> places{UINT32_MAX}, want{UINT32_MAX};
+      for (std::size_t s = 0; s < size; s += 1 + size / 50) {
+        if (dead.contains(s)) continue;
+        places.push_back(static_cast<std::uint32_t>(s));
+        want.push_back(static_cast<std::uint32_t>(s) -
+                       static_cast<std::uint32_t>(std::distance(dead.begin(), dead.lower_bound(s))));
+      }
+      slots.compact(places, UINT32_MAX);
+      RC_ASSERT(places == want);
+      RC_ASSERT(slots.before(size - 1) == 0);
     });
   }
 
