@@ -75,7 +75,7 @@ std::string by_hiredis(const std::vector<std::string>& words) {
     lengths.push_back(word.size());
   }
   char* text = nullptr;
-  const int size = redisFormatCommandArgv(&text, static_cast<int>(argv.size()), argv.data(), lengths.data());
+  const auto size = redisFormatCommandArgv(&text, static_cast<int>(argv.size()), argv.data(), lengths.data());
   std::string out(text, static_cast<std::size_t>(size));
   redisFreeCommand(text);
   return out;

@@ -65,7 +65,7 @@ void hiredis_encode(benchmark::State& state, bool set) {
       std::array<const char*, 3> words{set ? "SET" : "GET", names[i].data(), value};
       const std::array<std::size_t, 3> sizes{3, names[i].size(), kStoredBytes};
       char* text = nullptr;
-      const int size = redisFormatCommandArgv(&text, set ? 3 : 2, words.data(), sizes.data());
+      const auto size = redisFormatCommandArgv(&text, set ? 3 : 2, words.data(), sizes.data());
       if (size < 0) return state.SkipWithError("hiredis wrote no command");
       benchmark::DoNotOptimize(text);
       benchmark::ClobberMemory();
