@@ -165,10 +165,11 @@ TEST_SUITE("resp replies") {
     for (const Expected& expected : {kLine, fed.value(), kText}) {
       for (const std::string_view bad :
            {"\r\n", "\n", "x\n", "HTTP/1.1 400 Bad Request\r\n", "$2000000000\r\n", "$99999999999999999999\r\n",
-            "$-2\r\n", "$1x\r\n", "$\r\n", "$ 1\r\n", "*2000000000\r\n", "*-2\r\n", ":1x\r\n", "%1\r\n", "_\r\n",
-            "+OK\n", "$+1\r\n"}) {
+            "$-2\r\n", "$1x\r\n", "$\r\n", "$ 1\r\n", "*2000000000\r\n", "*-2\r\n", ":1x\r\n", "+OK\n", "$+1\r\n"}) {
         CHECK(is_broken(bad, expected));
       }
+      for (const std::string_view resp3 : {"%1\r\n", "_\r\n"})
+        CHECK((HIREDIS_MAJOR >= 1 || is_broken(resp3, expected)));
       CHECK(is_broken("+" + long_line, expected));
       CHECK(is_broken("$" + long_line, expected));
     }
@@ -183,6 +184,18 @@ TEST_SUITE("resp replies") {
     for (int i = 0; i < 1000; ++i) wide += "$1000\r\n" + std::string(1000, 'x') + "\r\n";
     CHECK(is_broken(wide, kText));
   }
+
+#if HIREDIS_MAJOR >= 1
+  TEST_CASE("RESP3: a nil is a miss, and a map is a list of names and values") {
+    for (std::size_t step = 1; step < 20; ++step) {
+      Fed fed;
+      CHECK(fed.read("_\r\n", fed.value(), step).kind == Reply::Kind::nil);
+      CHECK(fed.read("%1\r\n+proto\r\n:3\r\n", kText, step).items == std::vector<std::string>{"proto", "3"});
+    }
+    CHECK(is_broken("%2000000000\r\n", kText));
+    CHECK(is_broken("_x\r\n", kText));
+  }
+#endif
 
   TEST_CASE("the server's words are made fit for a terminal") {
     CHECK(printable("ERR \x1b[31mred\r\n") == "ERR ?[31mred??");
