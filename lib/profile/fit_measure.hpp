@@ -23,7 +23,7 @@ struct Reuse {
   std::vector<ReuseRun> runs;  ///< all hits, in order of arrival
 };
 
-/// Exact LRU stack distances of every hit, one O(log requests) query for all blocks that one request touched last.
+/// Exact LRU stack distances of every hit (RecencyStack).
 Reuse measure_reuse(const Workload& workload);
 
 }  // namespace kv

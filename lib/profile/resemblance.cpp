@@ -7,14 +7,13 @@
 #include <cmath>
 
 #include "curve/lru_curve.hpp"
-#include "profile/reuse_debt.hpp"
+#include "profile/tolerances.hpp"
 
 namespace kv {
 namespace {
 
 using Kind = LikenessFigure::Kind;
 
-constexpr std::array kPercentiles{10, 25, 50, 75, 90, 95, 99};
 constexpr std::array kShares{1, 2, 5, 10, 20, 35, 50, 75, 100};  // of the unique blocks, in percent
 
 LikenessFigure relative(std::string name, Kind kind, double target, double got, double tolerance) {
@@ -41,12 +40,9 @@ void compare_lengths(const std::string& name, const Workload& trace, const Workl
     return lengths;
   };
   const auto wanted = sorted(trace), got = sorted(generated);
-  const auto at = [](const std::vector<std::uint64_t>& lengths, int percent) {
-    const std::size_t rank = (lengths.size() * static_cast<std::size_t>(percent) + 99) / 100;
-    return static_cast<double>(lengths[std::max<std::size_t>(rank, 1) - 1]);
-  };
-  for (const int p : kPercentiles) {
-    out.push_back(relative(fmt::format("{}.p{}", name, p), Kind::tokens, at(wanted, p), at(got, p), kLengthTolerance));
+  for (const std::size_t p : kLengthPercentiles) {
+    out.push_back(relative(fmt::format("{}.p{}", name, p), Kind::tokens, at_percentile(wanted, p),
+                           at_percentile(got, p), kLengthTolerance));
   }
 }
 

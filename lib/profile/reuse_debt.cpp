@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "profile/tolerances.hpp"
+
 namespace kv {
 
 ReuseDebt::ReuseDebt(const ReuseTable& table, const std::vector<std::uint32_t>& blocks)

@@ -6,9 +6,6 @@
 
 namespace kv {
 
-/// Of docs/fitting.md: relative for lengths and requests a minute, else differences of rates.
-inline constexpr double kLengthTolerance = 0.05, kRateTolerance = 0.05, kIdealTolerance = 0.01, kCurveTolerance = 0.03;
-
 /// What the curve still owes: for each capacity of a ReuseTable, the hits that the requests so far should have had in a
 /// cache of that size, less those that they had. Not thread-safe.
 class ReuseDebt {
