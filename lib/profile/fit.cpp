@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kCapacities = 48, kKnots = 300;
 constexpr std::size_t kParts = 16, kPartRequests = 32;  // fewer than that say more of chance than of warming up
+constexpr std::uint32_t kLeastInStratum = 3;            // requests, so that none describes a single prompt
 constexpr std::size_t kStrataAtFirst = 1200, kStratumBytes = 36;
 
 Result<void> check(const Workload& workload) {
@@ -47,7 +48,7 @@ void fit_lengths(const Workload& workload, FittedProfile& profile) {
 
 }  // namespace
 
-Result<FittedProfile> fit_profile(const Workload& workload, const FitOptions& options) {
+Result<FittedProfile> fit_profile(const Workload& workload) {
   if (const auto fits = check(workload); !fits) return error(fits);
   FittedProfile profile;
   profile.block_size = workload.block_size();
@@ -57,14 +58,14 @@ Result<FittedProfile> fit_profile(const Workload& workload, const FitOptions& op
   const Reuse reuse = measure_reuse(workload);
   profile.reuse = fit_reuse(reuse, kCapacities, std::clamp<std::size_t>(workload.size() / kPartRequests, 1, kParts));
   for (std::size_t strata = kStrataAtFirst;;) {
-    profile.strata = fit_strata(workload, reuse.requests, strata, options.least);
+    profile.strata = fit_strata(workload, reuse.requests, strata, kLeastInStratum);
     const std::size_t bytes = format_fitted(profile).size();
-    if (bytes <= options.most_bytes) break;
-    const std::size_t over = (bytes - options.most_bytes) / kStratumBytes + 1;
+    if (bytes <= kMaxFittedBytes) break;
+    const std::size_t over = (bytes - kMaxFittedBytes) / kStratumBytes + 1;
     if (profile.strata.size() <= over + 8) {
       return error(
           Code::bad_input,
-          fmt::format("{} minutes leave no room in a profile of {} bytes", profile.minutes.size(), options.most_bytes),
+          fmt::format("{} minutes leave no room in a profile of {} bytes", profile.minutes.size(), kMaxFittedBytes),
           "fit to a part: --requests and --skip");
     }
     strata = profile.strata.size() - over;

@@ -14,13 +14,13 @@ namespace {
 constexpr std::uint32_t kTried = 1 << 16, kMostAttempts = 256;  // requests; rounds
 constexpr double kGoodEnough = 0.5;                             // of a tolerance
 
-std::uint64_t best_seed(const FittedProfile& profile, const FittedTuning& tuning, std::uint64_t seed) {
+std::uint64_t best_seed(const FittedProfile& profile, std::uint64_t seed) {
   const std::uint32_t attempts = std::min(kTried / profile.requests, kMostAttempts);
   std::uint64_t best = seed;
   double least = 0;
   for (std::uint32_t attempt = 0; attempt < attempts; ++attempt) {
     const std::uint64_t tried = attempt == 0 ? seed : mix64(seed, attempt);
-    Round round(profile, tuning, tried);
+    Round round(profile, tried);
     std::uint64_t at_ms = 0;
     for (std::size_t i = 0; i < round.size(); ++i) round.next(nullptr, at_ms);
     const double error = round.error();
@@ -35,13 +35,12 @@ std::uint64_t best_seed(const FittedProfile& profile, const FittedTuning& tuning
 
 class FittedGenerator final : public Generator {
  public:
-  FittedGenerator(FittedProfile profile, const FittedTuning& tuning) : profile_(std::move(profile)), tuning_(tuning) {}
+  explicit FittedGenerator(FittedProfile profile) : profile_(std::move(profile)) {}
   Tokens block_size() const override { return profile_.block_size; }
   Result<GeneratedCounts> run(const GenerateOptions& options, const RequestSink& sink) const override;
 
  private:
   FittedProfile profile_;
-  FittedTuning tuning_;
 };
 
 Result<GeneratedCounts> FittedGenerator::run(const GenerateOptions& options, const RequestSink& sink) const {
@@ -54,7 +53,7 @@ Result<GeneratedCounts> FittedGenerator::run(const GenerateOptions& options, con
   }
   std::vector<BlockId> ids;
   for (std::uint64_t cycle = 0; counts.requests < wanted; ++cycle) {
-    Round round(profile_, tuning_, best_seed(profile_, tuning_, mix64(options.seed, cycle)));
+    Round round(profile_, best_seed(profile_, mix64(options.seed, cycle)));
     for (std::size_t i = 0; i < round.size() && counts.requests < wanted; ++i) {
       std::uint64_t at_ms = 0;
       const PlannedRequest request = round.next(&ids, at_ms);
@@ -78,8 +77,8 @@ Result<GeneratedCounts> FittedGenerator::run(const GenerateOptions& options, con
 
 }  // namespace
 
-std::unique_ptr<Generator> make_fitted_generator(FittedProfile profile, const FittedTuning& tuning) {
-  return std::make_unique<FittedGenerator>(std::move(profile), tuning);
+std::unique_ptr<Generator> make_fitted_generator(FittedProfile profile) {
+  return std::make_unique<FittedGenerator>(std::move(profile));
 }
 
 }  // namespace kv

@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "profile/tolerances.hpp"
+
 namespace kv {
 namespace {
 
+// How what is wanted of a candidate weighs, against the curve's debt.
+constexpr double kDistanceWeight = 1.0, kLeftWeight = 0.3, kDepthWeight = 1.5;
+constexpr unsigned kCandidates = 4;         // of each kind that are looked at
 constexpr std::size_t kWindow = 256;        // requests that may change places
 constexpr double kFarAway = 0.1;            // from the distance wanted
 constexpr double kTrade = 0.0005;           // what a trade costs of the difference
@@ -13,9 +18,8 @@ constexpr std::size_t kTradeWindow = 4096;  // or what they share
 
 }  // namespace
 
-Round::Round(const FittedProfile& profile, const FittedTuning& tuning, std::uint64_t seed)
+Round::Round(const FittedProfile& profile, std::uint64_t seed)
     : profile_(profile),
-      tuning_(tuning),
       random_(seed),
       plan_(plan_requests(profile, random_)),
       arrivals_(plan_arrivals(profile, random_)),
@@ -46,7 +50,7 @@ void Round::consider(const Candidate& candidate, std::uint32_t distance, double 
   const double away = (got - distance) / (got + distance);
   const double miss = away * candidate.depth;
   const double bins = static_cast<double>(profile_.reuse.capacities.size());
-  const double cost = debt_.after() + tuning_.distance_weight * bins * miss * miss + extra;
+  const double cost = debt_.after() + kDistanceWeight * bins * miss * miss + extra;
   if (best_.run == PromptTree::kRoot || cost < best_cost_) {
     best_ = candidate;
     best_cost_ = cost;
@@ -57,7 +61,7 @@ void Round::consider(const Candidate& candidate, std::uint32_t distance, double 
 void Round::consider_owner(std::uint32_t owner, std::uint32_t depth, std::uint32_t distance, std::uint32_t left) {
   const double bins = static_cast<double>(profile_.reuse.capacities.size());
   const double has = blocks_of(inputs_[owner]) - depth;
-  double off = (has - left) * tuning_.left_weight;
+  double off = (has - left) * kLeftWeight;
   off = std::min<double>(std::abs(off), depth);
   consider({tails_[owner], depth, 0}, distance, bins * off * off);
 }
@@ -118,9 +122,9 @@ double Round::error() const {
   double worst = debt_.error(refs_);
   std::vector<std::uint32_t> got = inputs_;
   std::sort(got.begin(), got.end());
-  for (const std::size_t percent : {10, 25, 50, 75, 90, 95, 99}) {
-    const std::size_t rank = std::max<std::size_t>((got.size() * percent + 99) / 100, 1) - 1;
-    worst = std::max(worst, std::abs(static_cast<double>(got[rank]) / wanted_inputs_[rank] - 1) / kLengthTolerance);
+  for (const std::size_t percent : kLengthPercentiles) {
+    const double off = at_percentile(got, percent) / at_percentile(wanted_inputs_, percent) - 1;
+    worst = std::max(worst, std::abs(off) / kLengthTolerance);
   }
   return worst;
 }
@@ -129,13 +133,13 @@ double Round::error() const {
 void Round::consider_there(const PlannedRequest& request, std::uint32_t start, std::uint32_t depth,
                            std::uint32_t distance) {
   const double bins = static_cast<double>(profile_.reuse.capacities.size());
-  const std::uint32_t around = tuning_.candidates / 2;
+  const std::uint32_t around = kCandidates / 2;
   for (std::uint32_t i = start - std::min(start, around); i <= start + around && i < stack_.size(); ++i) {
     const std::uint32_t end = full_blocks(inputs_[i]);
     std::uint32_t fits = std::min(end - std::min(end, request.left), blocks_of(request.input) - 1);
     if (end >= depth && std::max(fits, depth) - std::min(fits, depth) <= 1 + depth / 16) fits = depth;
     if (fits == 0 || fits <= stack_.taken(i)) continue;
-    const double off = tuning_.depth_weight * (static_cast<double>(fits) - depth);
+    const double off = kDepthWeight * (static_cast<double>(fits) - depth);
     consider({tails_[i], fits, 0}, distance, bins * off * off);
   }
 }
@@ -174,12 +178,12 @@ Candidate Round::choose(const PlannedRequest& request) {
   const std::uint32_t distance = std::max(request.distance, depth);
   const std::uint32_t start = stack_.owner_at(std::min(distance, stack_.blocks()));
   std::optional<std::uint32_t> at = stack_.older(start, depth);
-  for (unsigned i = 0; at && i < tuning_.candidates; ++i) {
+  for (unsigned i = 0; at && i < kCandidates; ++i) {
     consider_owner(*at, depth, distance, request.left);
     at = *at == 0 ? std::nullopt : stack_.older(*at - 1, depth);
   }
   at = start + 1 < stack_.size() ? stack_.newer(start + 1, depth) : std::nullopt;
-  for (unsigned i = 0; at && i < tuning_.candidates; ++i) {
+  for (unsigned i = 0; at && i < kCandidates; ++i) {
     consider_owner(*at, depth, distance, request.left);
     at = *at + 1 == stack_.size() ? std::nullopt : stack_.newer(*at + 1, depth);
   }
@@ -206,7 +210,7 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
   };
   if (stack_.blocks() > 0) {
     const std::uint32_t there = stack_.owner_at(std::clamp(request.distance, 1U, stack_.blocks()));
-    for (std::uint32_t i = there - std::min(there, tuning_.candidates); i <= there + tuning_.candidates; ++i) {
+    for (std::uint32_t i = there - std::min(there, kCandidates); i <= there + kCandidates; ++i) {
       if (i >= stack_.size() || stack_.taken(i) >= blocks_of(inputs_[i])) continue;
       consider({tails_[i], blocks_of(inputs_[i]), inputs_[i]}, std::max(request.distance, 1U), off(inputs_[i]));
     }
@@ -214,13 +218,13 @@ Candidate Round::choose_repeat(const PlannedRequest& request) {
   // Prompts that end in a block of their own, by length.
   unsigned looked = 0;
   const auto look = [&](std::uint32_t input, const std::vector<std::uint32_t>& runs) {
-    for (std::size_t i = runs.size(); i-- > 0 && looked < 4 * tuning_.candidates; ++looked) {
+    for (std::size_t i = runs.size(); i-- > 0 && looked < 4 * kCandidates; ++looked) {
       consider({runs[i], tree_.last_depth(runs[i]), input}, std::max(request.distance, depth), off(input));
     }
   };
   auto above = endings_.lower_bound(request.input);
-  for (auto at = above; at != endings_.end() && looked < 2 * tuning_.candidates; ++at) look(at->first, at->second);
-  for (auto at = above; at != endings_.begin() && looked < 4 * tuning_.candidates;) {
+  for (auto at = above; at != endings_.end() && looked < 2 * kCandidates; ++at) look(at->first, at->second);
+  for (auto at = above; at != endings_.begin() && looked < 4 * kCandidates;) {
     --at;
     look(at->first, at->second);
   }

@@ -3,7 +3,6 @@
 #include <set>
 #include <vector>
 
-#include "profile/fitted_generator.hpp"
 #include "profile/fitted_plan.hpp"
 #include "profile/prompt_tree.hpp"
 #include "profile/reuse_debt.hpp"
@@ -16,10 +15,10 @@ struct Candidate {
 };
 
 /// One round through a profile: serves the planned requests one by one, each at the earlier prompt that brings the LRU
-/// curve closest to the profile's. Not thread-safe; keeps references to its arguments.
+/// curve closest to the profile's. Not thread-safe; keeps a reference to the profile.
 class Round {
  public:
-  Round(const FittedProfile& profile, const FittedTuning& tuning, std::uint64_t seed);
+  Round(const FittedProfile& profile, std::uint64_t seed);
 
   std::size_t size() const { return plan_.size(); }
   std::uint64_t blocks() const { return tree_.blocks(); }
@@ -54,7 +53,6 @@ class Round {
   void tell_hits(const Candidate& candidate);
 
   const FittedProfile& profile_;
-  const FittedTuning& tuning_;
   Random random_;
   std::vector<PlannedRequest> plan_;
   std::vector<std::uint32_t> wanted_inputs_;                   // of the plan, sorted
