@@ -63,12 +63,25 @@ Result<void> write_all(int fd, std::string_view text, const std::string& name) {
 
 bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
+/// "[lru,fifo]", as CLI11 writes the default of an option that takes several.
+kv::Json listed(std::string_view preset) {
+  kv::Json out = kv::Json::array();
+  if (!preset.starts_with('[') || !preset.ends_with(']')) return out;
+  preset = preset.substr(1, preset.size() - 2);
+  while (!preset.empty()) {
+    const std::size_t comma = std::min(preset.find(','), preset.size());
+    out.push_back(preset.substr(0, comma));
+    preset.remove_prefix(std::min(comma + 1, preset.size()));
+  }
+  return out;
+}
+
 kv::Json value_of(const CLI::Option& option) {
   const auto& given = option.results();
   if (option.get_expected_max() == 0) return !given.empty();
-  if (option.get_items_expected_max() > 1) return given;
-  if (!given.empty()) return given.front();
   const std::string preset = option.get_default_str();
+  if (option.get_items_expected_max() > 1) return given.empty() ? listed(preset) : kv::Json(given);
+  if (!given.empty()) return given.front();
   return preset.empty() ? kv::Json(nullptr) : kv::Json(preset);
 }
 

@@ -27,7 +27,6 @@ kv::WorkloadDocument head_of(const Question& q) {
   head.tool = "kvplan";
   head.command_line = q.command_line;
   head.config = options_in_effect(q.command);
-  head.config["policy"] = q.options.policies;
   head.path = q.options.workload.path;
   return head;
 }
