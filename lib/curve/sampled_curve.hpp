@@ -35,9 +35,10 @@ struct EstimatedHits {
 /// The error is a statement about both sources: the spread over 16 parts of the sample, which are as good as
 /// independent, and the distance's own error of one in the square root of the sampled blocks within it, times the
 /// curve's slope there. Ancestors stand above descendants as in the whole, so that hits are contiguous here, too. Not
-/// thread-safe. At most 100 bytes a sampled block.
+/// thread-safe. At most kMostBytesPerBlock a sampled block.
 class SampledCurve {
  public:
+  static constexpr std::size_t kMostBytesPerBlock = 100;  ///< that is sampled
   explicit SampledCurve(const BlockSample& sample);
 
   /// A request: ids from the head on; `input` of its tokens, in blocks of `block_size`.

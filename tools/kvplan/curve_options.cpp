@@ -14,9 +14,6 @@ using kv::Code;
 using kv::error;
 using kv::Result;
 
-/// About what a sampled block takes (curve/sampled_curve.hpp).
-constexpr std::uint64_t kBytesPerSampledBlock = 100;
-
 void add_curve_group(CLI::App& command, CurveOptions& o) {
   const std::string group = "Curve";
   command.add_option("--policy", o.policies, "Who leaves first (see: kvbench list policies); several: a,b,c")
@@ -196,7 +193,7 @@ Result<kv::BlockSample> block_sample(const CurveOptions& o) {
   if (o.rate.empty()) sample.rate /= sample.slices;
   const auto memory = kv::parse_bytes(o.max_memory.empty() ? "256MiB" : o.max_memory);
   if (!memory) return in_option("--max-memory", memory.error());
-  sample.max_blocks = std::min<std::uint64_t>(memory->count() / kBytesPerSampledBlock, 1U << 29);
+  sample.max_blocks = std::min<std::uint64_t>(memory->count() / kv::SampledCurve::kMostBytesPerBlock, 1U << 29);
   if (const auto checked = kv::check_sample(sample); !checked) return error(checked);
   return sample;
 }
