@@ -2,27 +2,14 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "profile/fitted_text.hpp"
 #include "profile/stratum_columns.hpp"
+#include "support/kept_files.hpp"
 #include "support/schema.hpp"
-#include "support/source_dir.hpp"
 
 namespace {
 
 using namespace kv;
-
-std::string path_of(const std::string& name) { return test::source_dir() + "/" + name; }
-
-std::string contents(const std::string& name) {
-  std::ifstream in(path_of(name), std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 /// A fit of which one figure holds, one does not, and one is of nothing.
 Json document() {
@@ -56,18 +43,13 @@ TEST_SUITE("fit document") {
   }
 
   TEST_CASE("the schema file and the sample are what the field table says") {
-    const std::string schema = fit_schema().dump(2) + "\n", name = "reports/kvkit.fit-1.schema.json";
-    if (std::getenv("KVKIT_UPDATE") != nullptr) std::ofstream(path_of(name), std::ios::binary) << schema;
-    CHECK_MESSAGE(contents(name) == schema, "run the tests once with KVKIT_UPDATE=1 and commit the difference");
-    const Json sample = Json::parse(contents("reports/samples/kvkit.fit-1.json"));
-    for (const std::string& place : test::violations(sample, fit_schema())) {
-      CHECK_MESSAGE(place.find(": missing") != std::string::npos, place);  // names may be added: unknown to it
-    }
+    test::check_kept("reports/kvkit.fit-1.schema.json", fit_schema().dump(2) + "\n");
+    const Json sample = test::check_sample("reports/samples/kvkit.fit-1.json", fit_schema());
     CHECK_FALSE(render_fit(sample, Format::table).empty());
   }
 
   TEST_CASE("docs/fitting.md explains every key of a profile and every column of its strata") {
-    const std::string page = contents("docs/fitting.md");
+    const std::string page = test::source_text("docs/fitting.md");
     for (const auto& key : fitted_keys()) {
       CHECK_MESSAGE(page.find("| `" + key.name + "` |") != std::string::npos, key.name);
     }
