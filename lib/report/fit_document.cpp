@@ -114,20 +114,18 @@ std::string table_text(const Json& document, const Style& style) {
 std::span<const FitColumn> fit_columns() {
   static constexpr std::array kKinds{"tokens", "requests", "rate"};
   static const std::vector<FitColumn> kColumns = {
-      {"name", Unit::text, "figure", "what is compared", [](const LikenessFigure& f) { return Json(f.name); }},
-      {"kind", Unit::text, "", "tokens, requests, or a hit rate",
+      {"name", Unit::text, "what is compared", [](const LikenessFigure& f) { return Json(f.name); }},
+      {"kind", Unit::text, "tokens, requests, or a hit rate",
        [](const LikenessFigure& f) { return Json(kKinds[static_cast<std::size_t>(f.kind)]); }},
-      {"capacity_blocks", Unit::count, "cache", "size of the LRU cache",
+      {"capacity_blocks", Unit::count, "size of the LRU cache",
        [](const LikenessFigure& f) { return f.capacity_blocks ? Json(*f.capacity_blocks) : Json(nullptr); }},
-      {"target", Unit::ratio, "trace", "of the trace", [](const LikenessFigure& f) { return finite(f.target); }},
-      {"got", Unit::ratio, "generated", "of the generated workload",
-       [](const LikenessFigure& f) { return finite(f.got); }},
-      {"error", Unit::factor, "error", "relative for tokens and requests; the difference for rates; null: of nothing",
+      {"target", Unit::ratio, "of the trace", [](const LikenessFigure& f) { return finite(f.target); }},
+      {"got", Unit::ratio, "of the generated workload", [](const LikenessFigure& f) { return finite(f.got); }},
+      {"error", Unit::factor, "relative for tokens and requests; the difference for rates; null: of nothing",
        [](const LikenessFigure& f) { return f.error ? finite(*f.error) : Json(nullptr); }},
-      {"tolerance", Unit::ratio, "tolerance", "largest error that holds",
+      {"tolerance", Unit::ratio, "largest error that holds",
        [](const LikenessFigure& f) { return finite(f.tolerance); }},
-      {"holds", Unit::flag, "", "the error is within the tolerance",
-       [](const LikenessFigure& f) { return Json(f.holds); }},
+      {"holds", Unit::flag, "the error is within the tolerance", [](const LikenessFigure& f) { return Json(f.holds); }},
   };
   return kColumns;
 }

@@ -18,11 +18,11 @@ struct Fit {
   Likeness likeness;
 };
 
-/// One row of the table of `.figures[]`: JSON, table, CSV, Markdown and schema are driven by it.
+/// One name in `.figures[]`: JSON, CSV and schema are driven by it. The table reads rows by their kind instead.
 struct FitColumn {
   std::string path;
   Unit unit;
-  std::string heading, meaning;
+  std::string meaning;
   std::function<Json(const LikenessFigure&)> get;
 };
 std::span<const FitColumn> fit_columns();
