@@ -14,7 +14,10 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   command.add_option("--kv-dtype", o.kv_dtype, "Element type of the KV cache: fp32, bf16, fp16, fp8_e4m3, int8")
       ->capture_default_str()
       ->group(group);
-  command.add_option("--tp", o.tp, "Tensor-parallel ranks; default: the smallest power of two that fits the model")
+  command
+      .add_option(
+          "--tp", o.tp,
+          "Tensor-parallel ranks; default: the smallest power of two that fits the model on --gpu; 1 without one")
       ->transform(count())
       ->check(CLI::Range(1U, 1024U))
       ->group(group);
