@@ -1,6 +1,7 @@
 #include "metrics/host_files.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -56,9 +57,11 @@ constexpr CgroupFiles kCgroups[] = {
 std::optional<std::string> HostFiles::read(const std::string& path) const {
   std::ifstream in(root_ + path, std::ios::binary);
   if (!in) return std::nullopt;
-  std::string text(kMostRead, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
+  std::string text;
+  std::array<char, 4096> piece;  // most such files are a line
+  while (text.size() < kMostRead && (in.read(piece.data(), piece.size()), in.gcount() > 0)) {
+    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+  }
   return text;
 }
 
