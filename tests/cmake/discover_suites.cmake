@@ -1,5 +1,5 @@
-# Run as a script after linking: writes OUT with one add_test a TEST_SUITE of PROGRAM. A case that cannot run here
-# prints a line "SKIPPED: why"; a suite whose name has "redis" in it is labelled needs-redis.
+# Run as a script after linking: writes OUT with one add_test a TEST_SUITE of PROGRAM, stopped after HANG_SECONDS. A
+# case that cannot run here prints a line "SKIPPED: why"; a suite whose name has "redis" in it is labelled needs-redis.
 execute_process(COMMAND ${PROGRAM} --list-test-suites --no-intro --no-version OUTPUT_VARIABLE listing
   COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "[^\n]+" lines "${listing}")
@@ -12,7 +12,7 @@ function(add name)
   endif()
   list(JOIN ARGN "]==] [==[" arguments)
   set(text "${text}add_test([==[${LABEL}: ${name}]==] [==[${PROGRAM}]==] [==[${arguments}]==])
-set_tests_properties([==[${LABEL}: ${name}]==] PROPERTIES LABELS \"${labels}\" TIMEOUT 300
+set_tests_properties([==[${LABEL}: ${name}]==] PROPERTIES LABELS \"${labels}\" TIMEOUT ${HANG_SECONDS}
   SKIP_REGULAR_EXPRESSION \"(^|\\n)SKIPPED: \")\n" PARENT_SCOPE)
 endfunction()
 foreach(suite ${lines})
