@@ -39,4 +39,24 @@ std::optional<FetchLine> fit_fetches(std::span<const FetchSample> samples) {
   return line;
 }
 
+void FetchLog::add(const FetchSample& sample) {
+  if (seen_++ % every_ != 0) return;
+  samples_.push_back(sample);
+  if (samples_.size() < kMost) return;
+  thin();
+  every_ *= 2;
+}
+
+void FetchLog::merge(const FetchLog& other) {
+  samples_.insert(samples_.end(), other.samples_.begin(), other.samples_.end());
+  while (samples_.size() > kMost) thin();
+}
+
+/// Drops every second one.
+void FetchLog::thin() {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < samples_.size(); i += 2) samples_[kept++] = samples_[i];
+  samples_.resize(kept);
+}
+
 }  // namespace kv

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/units.hpp"
 
@@ -24,5 +25,22 @@ struct FetchLine {
 /// each; up to 29 % of the samples may be arbitrarily wrong. Samples of a single size tell no fixed part: all of the
 /// median is the bytes' then. O(n^2) time and memory: keep n in the hundreds. nullopt without samples.
 std::optional<FetchLine> fit_fetches(std::span<const FetchSample> samples);
+
+/// Keeps every sample of few and every second, fourth, ... of many, so that it never holds more than kMost.
+class FetchLog {
+ public:
+  static constexpr std::size_t kMost = 512;
+
+  void add(const FetchSample& sample);
+  /// Another worker's.
+  void merge(const FetchLog& other);
+  std::span<const FetchSample> samples() const { return samples_; }
+
+ private:
+  void thin();
+
+  std::vector<FetchSample> samples_;
+  std::uint64_t seen_ = 0, every_ = 1;
+};
 
 }  // namespace kv

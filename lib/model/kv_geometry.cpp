@@ -187,13 +187,16 @@ Bytes KvGeometry::fetched_prefix(Tokens n) const {
   return sum;
 }
 
-Bytes KvGeometry::moved_prefix(Tokens n) const {
+Bytes KvGeometry::moved_prefix(Tokens n) const { return moved_behind(0, n); }
+
+Bytes KvGeometry::moved_behind(std::uint64_t have, Tokens n) const {
   Bytes sum;
   const std::uint64_t blocks = ceil_div(n.count(), block_size_.count());
+  if (have >= blocks) return sum;
   for (const KvPart& part : parts_) {
-    std::uint64_t tokens = needed_tokens(part, window_, n);
-    if (part.kind == KvPart::Kind::window && part.window == 0) {
-      tokens = n.count() - (blocks - needed_blocks(part, n)) * block_size_.count();
+    std::uint64_t tokens = needed_tokens(part, window_, n);  // of the last block alone, where that is all it needs
+    if (part.kind == KvPart::Kind::full || (part.kind == KvPart::Kind::window && part.window == 0)) {
+      tokens = n.count() - std::max(have, blocks - needed_blocks(part, n)) * block_size_.count();
     }
     sum += tokens * part.per_token.bytes();
   }

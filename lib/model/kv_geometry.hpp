@@ -80,6 +80,8 @@ class KvGeometry {
   /// What a hit on n tokens moves when parts travel whole (as in replay): fetched_prefix, and where window > block
   /// size up to a block more of the sliding layers, because the window may begin within a block.
   Bytes moved_prefix(Tokens n) const;
+  /// What of moved_prefix(n) lies behind the first `have` blocks, which are there already.
+  Bytes moved_behind(std::uint64_t have, Tokens n) const;
   /// fetched_prefix copied to the ranks' memories: counts every rank that needs the bytes.
   Bytes uploaded_prefix(Tokens n) const;
 

@@ -49,7 +49,8 @@ Pipeline::Pipeline(const ReplayPlan& plan, const Backend& backend, Session& sess
       space_(space),
       on_device_(backend.capabilities().device_memory),
       overlaps_(overlaps(plan, *codec_)),
-      slots_(make_slots(plan, *codec_)) {
+      slots_(make_slots(plan, *codec_)),
+      decider_(plan.fetch) {
   batches_[1].slot = slots_.count() / 2;
 }
 
@@ -80,7 +81,11 @@ void Pipeline::serve(std::size_t index, std::uint32_t engine_blocks, bool record
   stopped_ = false;
   look_up();
   hit_end_ = engine_blocks;
-  if (lease_.leading > engine_blocks) fetch(engine_blocks, lease_.leading, stop);
+  const std::size_t end = choose_fetch(engine_blocks);
+  if (end > engine_blocks) {
+    fetch(engine_blocks, end, stop);
+    settle_fetch(engine_blocks);
+  }
   store(stop);
   const TimePoint stored = SteadyClock::now();
   session_.finish(lease_);
@@ -120,7 +125,7 @@ void Pipeline::fetch(std::size_t from, std::size_t to, const std::atomic<bool>& 
   fetch_steps(stop);
   if (stopped_) return;
   copied_bytes_.assign(steps_.size(), 0);
-  for (const Item& moved : items_) {
+  for (const Item& moved : std::span(items_).first(taken_)) {
     if (moved.block >= hit_end_) continue;
     const std::uint32_t copies = on_device_ ? 0 : plan_.geometry->parts()[moved.part].upload_copies;
     copied_bytes_[moved.step] += moved.shape.bytes().count() * copies;

@@ -61,6 +61,15 @@ class Pipeline {
   Item item(std::size_t block, std::size_t part) const;
 
   void look_up();
+  std::size_t choose_fetch(std::size_t have);
+  void decide(std::size_t have);
+  void offer_cuts(std::size_t have);
+  std::uint64_t moved_bytes(std::size_t from, std::size_t to) const;
+  void settle_fetch(std::size_t have);
+  void lose_hedge(std::size_t have, Duration waited);
+  Duration prefill_behind(std::size_t block) const;
+  void judge_fetch(Duration ttft, Duration baseline);
+  void judge_choice(Duration ttft, Duration recomputed);
   void fetch(std::size_t from, std::size_t to, const std::atomic<bool>& stop);
   void plan_fetch(std::size_t from, std::size_t to);
   void fetch_steps(const std::atomic<bool>& stop);
@@ -97,6 +106,7 @@ class Pipeline {
   void record(std::uint32_t engine_blocks);
   void record_trouble();
   void count_blocks(std::uint32_t engine_blocks);
+  void count_declined(std::uint32_t engine_blocks);
   void count_unstored(std::size_t block, std::uint64_t bytes);
   void record_times(Tokens cached, Tokens engine_cached);
   void happened(Phase phase) { happened_[static_cast<std::size_t>(phase)] = true; }
@@ -112,12 +122,26 @@ class Pipeline {
   const bool overlaps_;
   Slots slots_;
   std::unique_ptr<Helper> helper_;  // from the first request that needs it
+  FetchDecider decider_;
 
   // of the request that is being served; kept to reuse their memory
   Request request_;
   std::vector<BlockRef> refs_;
   Lease lease_;
   bool lookup_failed_ = false;
+  /// What became of a hit of the backend.
+  struct Fetch {
+    bool had = false;                    // there was one, behind the engine's own
+    std::size_t end = 0;                 // the first block that is not fetched
+    std::uint64_t bytes = 0;             // of payload, that are fetched
+    Duration budget{0};                  // of a hedge
+    Duration give_up = Duration::max();  // it is lost by then
+    std::optional<Duration> took;        // where all came
+    std::optional<Duration> late_ttft;   // behind the lookup, where the hedge was lost
+    Duration wasted{0};
+  };
+  Fetch fetch_;
+  std::vector<FetchCut> cuts_;
   bool stopped_ = false;     // before it was whole
   std::size_t hit_end_ = 0;  // blocks [engine, hit_end_) were fetched
   std::size_t hit_begin_ = 0;

@@ -32,12 +32,24 @@ void Pipeline::count_blocks(std::uint32_t engine_blocks) {
     } else if (accepted_[i] && missing_[i] == 0) {
       delta_.stored_bytes += bytes;
       delta_.stored_value_bytes += value_bytes_[i];
+    } else if (i >= std::max<std::size_t>(fetch_.end, engine_blocks) && i < lease_.leading && !accepted_[i]) {
+      delta_.declined_bytes += bytes;
     } else {
       count_unstored(i, bytes);
     }
   }
   delta_.fetched_bytes = fetched_parts;
   delta_.unneeded_bytes = hit_payload - fetched_parts;
+}
+
+/// Blocks that are there and that the policy did not want; what is not accepted for another reason is not among them.
+void Pipeline::count_declined(std::uint32_t engine_blocks) {
+  const std::size_t from = std::max<std::size_t>(fetch_.end, engine_blocks);
+  if (lease_.leading <= from) return;
+  delta_.declined_requests = 1;
+  delta_.declined_block_hits = lease_.leading - from;
+  delta_.declined_token_hits =
+      (std::min(before(lease_.leading), request_.input) - std::min(before(from), request_.input)).count();
 }
 
 void Pipeline::count_unstored(std::size_t block, std::uint64_t bytes) {
@@ -74,6 +86,7 @@ void Pipeline::record(std::uint32_t engine_blocks) {
   c.engine_block_hits = engine_blocks;
   c.engine_token_hits = engine_cached.count();
   c.engine_requests_with_hit = engine_blocks != 0;
+  count_declined(engine_blocks);
   record_times(cached, engine_cached);
   recorded_.counts.add(delta_);
 }
@@ -100,6 +113,7 @@ void Pipeline::record_times(Tokens cached, Tokens engine_cached) {
     delta_.slower_most_token_hits = delta_.token_hits;
   }
 
+  judge_fetch(ttft, baseline);
   if (!items_.empty() && std::count(accepted_.begin(), accepted_.end(), true) != 0) {
     recorded_.store_lag.record(store_wall_);
   }

@@ -71,6 +71,7 @@ void Pipeline::fetch_steps(const std::atomic<bool>& stop) {
   for (std::uint32_t s = 0;; ++s) {
     Batch& in = batches_[beside_ ? s % 2 : 0];
     Batch& before = batches_[beside_ ? (s + 1) % 2 : 0];
+    if (measured() > fetch_.give_up) return;  // whatever is to come comes too late
     take_values(in, s, hit_end_);
     if (in.items.empty() && before.items.empty()) break;
     if (stopped(stop)) return;

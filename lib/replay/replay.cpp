@@ -10,6 +10,7 @@
 #include "replay/engine_cache.hpp"
 #include "replay/memory_fit.hpp"
 #include "replay/pipeline.hpp"
+#include "replay/row_break_even.hpp"
 
 namespace kv {
 namespace {
@@ -220,7 +221,9 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   result.prefill_provenance = provenance_name(plan.prefill->provenance());
   result.prefill_device = plan.prefill->device();
   result.upload_provenance = result.capabilities.device_memory ? "none" : "modelled";
+  result.fetch = plan.fetch;
   if (auto done = repeat(run, result); !done) return error(done);
+  result.break_even = row_break_even(plan, result);
   return result;
 }
 

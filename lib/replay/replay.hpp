@@ -4,6 +4,7 @@
 
 #include "backend/backend.hpp"
 #include "codec/codec.hpp"
+#include "fetch/policy.hpp"
 #include "model/kv_geometry.hpp"
 #include "prefill/prefill.hpp"
 #include "replay/overlap.hpp"
@@ -20,6 +21,8 @@ struct ReplayPlan {
   const Prefill* prefill = nullptr;
   Gpu gpu;                 ///< whose links upload and download are modelled on
   std::uint32_t gpus = 1;  ///< of the engine, all ranks of all stages: each has a link
+  std::uint32_t pp = 1;    ///< stages among them, which work on a prompt one after the other
+  FetchPolicy fetch;
   CodecSpec codec;
   PayloadContent payload;
   Blocks engine_cache;        ///< 0: off

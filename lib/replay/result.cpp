@@ -46,6 +46,19 @@ void Counts::add(const Counts& o) {
                                                &Counts::unstored_failed_bytes,
                                                &Counts::engine_bytes,
                                                &Counts::unneeded_bytes,
+                                               &Counts::declined_bytes,
+                                               &Counts::declined_requests,
+                                               &Counts::declined_block_hits,
+                                               &Counts::declined_token_hits,
+                                               &Counts::explored_requests,
+                                               &Counts::hedges_started,
+                                               &Counts::hedges_recomputed,
+                                               &Counts::late_bytes,
+                                               &Counts::won_requests,
+                                               &Counts::won_token_hits,
+                                               &Counts::judged_requests,
+                                               &Counts::predicted_requests,
+                                               &Counts::wrong_requests,
                                                &Counts::stored_value_bytes,
                                                &Counts::uploaded_bytes,
                                                &Counts::failed_requests,
@@ -67,6 +80,12 @@ void Repetition::merge(const Repetition& o) {
   speedup_millionths.merge(o.speedup_millionths);
   for (std::size_t p = 0; p < kPhases; ++p) phases[p].merge(o.phases[p]);
   log_speedup_sum += o.log_speedup_sum;
+  regret.merge(o.regret);
+  for (const auto seconds : {&Repetition::hedge_wasted_gpu_s, &Repetition::saved_gpu_s, &Repetition::won_s,
+                             &Repetition::lost_s, &Repetition::judged_ttft_s}) {
+    this->*seconds += o.*seconds;
+  }
+  fetches.merge(o.fetches);
   busy_s += o.busy_s;
   fetch_s += o.fetch_s;
   fetch_wall_s += o.fetch_wall_s;

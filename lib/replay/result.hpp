@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "fetch/break_even.hpp"
+#include "fetch/policy.hpp"
 #include "metrics/histogram.hpp"
 
 namespace kv {
@@ -15,7 +17,7 @@ inline constexpr std::size_t kPhases = 9;
 std::string_view phase_name(Phase phase);
 
 /// Exact counts of one repetition. block_refs = hits + everything else, and for bytes:
-/// fetched + engine + unneeded + stored + unstored = payload bytes of all measured requests, and
+/// fetched + engine + unneeded + declined + stored + unstored = payload bytes of all measured requests, and
 /// unstored = refused + present + failed. Of requests that are not measured (warm-up, or stopped by the user before
 /// they were whole) ops, failed_ops and corrupt_values are counted and nothing else.
 struct Counts {
@@ -28,8 +30,19 @@ struct Counts {
   std::uint64_t unstored_failed_bytes = 0;   ///< the lookup or the store failed
   std::uint64_t engine_bytes = 0;            ///< in the backend, but not fetched: the engine's own cache had it
   std::uint64_t unneeded_bytes = 0;          ///< windows and states inside a hit, of which only the last is fetched
-  std::uint64_t stored_value_bytes = 0;      ///< what the stored payloads weigh encoded, headers included
-  std::uint64_t uploaded_bytes = 0;          ///< over all ranks
+  std::uint64_t declined_bytes = 0;          ///< in the backend, but the fetch policy let it recompute
+  std::uint64_t declined_requests = 0, declined_block_hits = 0, declined_token_hits = 0;
+  std::uint64_t explored_requests = 0;   ///< fetched by an adaptive policy to learn what fetches take
+  std::uint64_t hedges_started = 0;      ///< fetches that took longer than their budget
+  std::uint64_t hedges_recomputed = 0;   ///< of them: recomputation ended first, so that the hit counts as declined
+  std::uint64_t late_bytes = 0;          ///< payload that was moved for those, in vain
+  std::uint64_t won_requests = 0;        ///< TTFT below the baseline
+  std::uint64_t won_token_hits = 0;      ///< tokens that the backend served to them
+  std::uint64_t judged_requests = 0;     ///< the backend had something, and both ways are known or predicted
+  std::uint64_t predicted_requests = 0;  ///< of them: one way is the predictor's
+  std::uint64_t wrong_requests = 0;      ///< of them: took more than 0.1 % longer than the other way
+  std::uint64_t stored_value_bytes = 0;  ///< what the stored payloads weigh encoded, headers included
+  std::uint64_t uploaded_bytes = 0;      ///< over all ranks
   std::optional<std::uint64_t> wire_in_bytes, wire_out_bytes, orphan_bytes;
   LifetimeCounts lifetimes;
   std::uint64_t failed_requests = 0, failed_ops = 0, ops = 0, corrupt_values = 0, verified_bytes = 0;
@@ -49,12 +62,18 @@ struct Repetition {
   Histogram speedup_millionths;  ///< per request: baseline / with cache x 10^6
   double log_speedup_sum = 0;
   std::array<Histogram, kPhases> phases;
-  double busy_s = 0;        ///< all phases, modelled ones included, summed over workers: TTFT + storing
-  double fetch_s = 0;       ///< of it: transfer_in and decode, where both run at once counted once
-  double fetch_wall_s = 0;  ///< the same with upload
-  double store_s = 0;       ///< of it: encode and transfer_out, likewise
-  double store_wall_s = 0;  ///< the same with download
-  double wall_s = 0;        ///< elapsed: off-clock work included, modelled phases not
+  double busy_s = 0;              ///< all phases, modelled ones included, summed over workers: TTFT + storing
+  double fetch_s = 0;             ///< of it: transfer_in and decode, where both run at once counted once
+  double fetch_wall_s = 0;        ///< the same with upload
+  double store_s = 0;             ///< of it: encode and transfer_out, likewise
+  double store_wall_s = 0;        ///< the same with download
+  double hedge_wasted_gpu_s = 0;  ///< computed in vain, because the fetch came first after all
+  double saved_gpu_s = 0;         ///< prefill that the GPUs did not do
+  double won_s = 0, lost_s = 0;   ///< below the baseline's TTFT, and above it, summed over requests
+  Histogram regret;               ///< of the judged requests: TTFT less that of the better way
+  double judged_ttft_s = 0;
+  FetchLog fetches;   ///< payload and time of those that came whole
+  double wall_s = 0;  ///< elapsed: off-clock work included, modelled phases not
   bool interrupted = false;
 
   /// Adds another worker's share of the same repetition; wall_s and the backend's counts are not summed.
@@ -62,6 +81,19 @@ struct Repetition {
 };
 
 inline constexpr std::size_t kMaxErrorExamples = 8;
+
+/// What a row's own fetches say about fetching. The reference is the mean hit, with the mean rest of a prompt behind
+/// it.
+struct RowBreakEven {
+  std::size_t fetches = 0;        ///< that came whole, at most some hundred a worker of many
+  std::optional<FetchLine> line;  ///< of payload, the median lookup in its fixed part; none: too few fetches
+  Tokens limit;                   ///< the longest prompt
+  std::optional<Tokens> prefix;   ///< from here on fetching wins; none: at no length up to the limit, or no line
+  Tokens reference, behind;       ///< 0: the backend served nothing
+  std::optional<Duration> reference_fetch, reference_recompute;
+  std::optional<NeededBandwidth> needed, needed_behind_latency;  ///< none: no bandwidth is enough, or not known
+  std::optional<Duration> decode_lost_gpu;                       ///< over all repetitions
+};
 
 /// One row of `.runs[]`.
 struct RunResult {
@@ -72,6 +104,8 @@ struct RunResult {
   std::uint32_t workers = 1;
   bool overlaps = false;              ///< transfers and codec ran at once
   std::optional<Bytes> engine_cache;  ///< null: off
+  FetchPolicy fetch;
+  RowBreakEven break_even;
   std::string prefill_provenance, prefill_device, upload_provenance;
   std::vector<Repetition> repetitions;
   std::optional<double> harness_overhead_ns_per_request;  ///< measured with null: in this same run

@@ -23,7 +23,7 @@ std::vector<FetchCut> offer(std::uint64_t bytes, Duration all, Duration rest) {
 /// Taught by four fetches of 1 ms + 1 ns a byte.
 FetchDecider taught(const std::string& policy = "adaptive") {
   FetchDecider decider(*parse_fetch_policy(policy));
-  for (const std::uint64_t bytes : {1'000'000, 2'000'000, 3'000'000, 4'000'000}) {
+  for (std::uint64_t bytes = 1'000'000; bytes <= 4'000'000; bytes += 1'000'000) {
     decider.learn(sample(bytes, 1ms + std::chrono::nanoseconds(bytes)), 1s);
   }
   return decider;
@@ -60,7 +60,7 @@ TEST_SUITE("fetch policy") {
   TEST_CASE("a few wild samples do not move the line") {
     std::vector<FetchSample> samples;
     for (std::uint64_t i = 1; i <= 16; ++i) samples.push_back(sample(i * 1000, 1ms + i * 10us));
-    for (const std::size_t wild : {2, 7, 12, 15}) samples[wild].took = 3s;  // a quarter
+    for (const std::size_t wild : {2U, 7U, 12U, 15U}) samples[wild].took = 3s;  // a quarter
     const FetchLine line = *fit_fetches(samples);
     CHECK(line.s_per_byte == doctest::Approx(10e-9).epsilon(0.5));
     CHECK(line.predict_s(8000) == doctest::Approx(1.08e-3).epsilon(0.1));
@@ -103,7 +103,7 @@ TEST_SUITE("fetch policy") {
 
   TEST_CASE("adaptive fetches four hits to learn, then what is predicted to take less than computing it") {
     FetchDecider decider(*parse_fetch_policy("adaptive"));
-    for (int i = 0; i < 4; ++i) {
+    for (std::uint64_t i = 0; i < 4; ++i) {
       CHECK_FALSE((i > 0 && !decider.predict(1).has_value()));
       const FetchChoice choice = decider.choose(offer(1'000'000, 1ns, 0ns));
       CHECK(choice.cut == 1);
@@ -150,8 +150,8 @@ TEST_SUITE("fetch policy") {
   TEST_CASE("a phase that turned slow is left after nine of the sixteen that are remembered") {
     FetchDecider decider = taught();
     const auto hit = offer(1'000'000, 10ms, 0ns);
-    for (int i = 0; i < 16; ++i) decider.learn(sample(1'000'000 + i, 2ms), 10ms);
-    int fetched = 0;
+    for (std::uint64_t i = 0; i < 16; ++i) decider.learn(sample(1'000'000 + i, 2ms), 10ms);
+    std::uint64_t fetched = 0;
     while (decider.choose(hit).cut == 1) {
       decider.learn(sample(1'000'000 + fetched, 20ms), 10ms);
       REQUIRE(++fetched < 20);

@@ -219,19 +219,23 @@ TEST_SUITE("kv geometry") {
       const KvGeometry g = make(model, options, block);
       CAPTURE(block);
       CAPTURE(n);
-      Bytes stored, moved;
-      const std::uint64_t blocks = ceil_div(n, block);
+      Bytes stored, moved, behind;
+      const std::uint64_t blocks = ceil_div(n, block), have = random.below(blocks + 2);
       for (std::uint64_t i = 0; i < blocks; ++i) {
         const Tokens before(i * block), in(std::min(block, n - i * block));
         stored += g.stored(before, in);
         CHECK(g.stored(before, in) <= g.max_block());
         for (const KvPart& part : g.parts()) {
-          if (i + g.needed_blocks(part, Tokens(n)) >= blocks) moved += part.bytes(before, in);
+          if (i + g.needed_blocks(part, Tokens(n)) >= blocks) {
+            moved += part.bytes(before, in);
+            if (i >= have) behind += part.bytes(before, in);
+          }
           CHECK(part.bytes(before, in) <= g.max_part());
         }
       }
       CHECK(stored == g.stored_prefix(Tokens(n)));
       CHECK(moved == g.moved_prefix(Tokens(n)));
+      CHECK(behind == g.moved_behind(have, Tokens(n)));
       CHECK(g.fetched_prefix(Tokens(n)) <= moved);
       CHECK(moved <= stored);
       CHECK(g.fetched_prefix(Tokens(n)) <= g.uploaded_prefix(Tokens(n)));

@@ -48,6 +48,14 @@ void add_measure_options(CLI::App& command, RunOptions& o) {
       ->capture_default_str()
       ->group(group);
   command
+      .add_option("--fetch", o.fetch,
+                  "What of a hit is fetched: always all, never (a control), adaptive: what is predicted to take less "
+                  "time than recomputing it, or hedged[:BUDGET]: all, but recompute from BUDGET on (20ms, or 0.5x what "
+                  "the fetch saves; default 1x) and take what ends first")
+      ->type_name("POLICY")
+      ->capture_default_str()
+      ->group(group);
+  command
       .add_option("--overlap", o.overlap,
                   "Decode what came while the next values are transferred, and encode likewise; auto: where it pays")
       ->check(CLI::IsMember({"auto", "on", "off"}))

@@ -21,7 +21,7 @@ struct RunOptions {
   std::string prefill = "modelled", gpu = "h100", engine_cache = "auto";
   std::optional<double> utilisation;
 
-  std::string mode = "closed:1", overlap = "auto";
+  std::string mode = "closed:1", overlap = "auto", fetch = "always";
   std::uint64_t warmup = 0;
   std::uint32_t repetitions = 1;
   bool no_verify = false;

@@ -164,6 +164,9 @@ Result<RunSetup> set_up(const RunOptions& options) {
   const auto workers = parse_mode(options.mode);
   if (!workers) return kv::error(workers);
   setup.workers = *workers;
+  auto fetch = kv::parse_fetch_policy(options.fetch);
+  if (!fetch) return in_option("--fetch", fetch.error());
+  setup.fetch = std::move(*fetch);
   if (auto ok = find_targets(options, setup); !ok) return kv::error(ok);
   if (auto ok = find_engine(options, setup); !ok) return kv::error(ok);
   auto input = load_workload(options.workload);
@@ -182,6 +185,8 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.prefill = setup.prefill.get();
   plan.gpu = setup.gpu;
   plan.gpus = setup.gpus();
+  plan.pp = setup.pp;
+  plan.fetch = setup.fetch;
   plan.codec = codec;
   plan.payload = setup.payload;
   plan.engine_cache = setup.engine_cache;

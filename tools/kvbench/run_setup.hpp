@@ -20,6 +20,7 @@ struct RunSetup {
   std::optional<kv::KvGeometry> geometry;
   std::optional<std::uint64_t> bytes_per_token;  ///< asked for, or chosen to fit the memory
   kv::Bytes window;                              ///< of each worker
+  kv::FetchPolicy fetch;
   kv::Overlap overlap = kv::Overlap::automatic;  ///< off, too, where there is no room for it
   std::unique_ptr<kv::Prefill> prefill;
   kv::Blocks engine_cache;
