@@ -88,5 +88,7 @@ class Rows {
 
 /// Time to first token, speedup, phases, store lag and throughput.
 void add_times(Rows& rows);
+/// The fetch policy, its regret, and where this row breaks even.
+void add_fetch(Rows& rows);
 
 }  // namespace kv

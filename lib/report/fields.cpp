@@ -92,6 +92,8 @@ void add_bytes(Rows& rows) {
         &Counts::engine_bytes);
   bytes("unneeded_bytes", Better::neither, "windows and states inside a hit, of which only the last is fetched",
         &Counts::unneeded_bytes);
+  bytes("declined_bytes", Better::neither, "payload in the backend that the fetch policy recomputed instead",
+        &Counts::declined_bytes);
   bytes("uploaded_bytes", Better::neither, "copied into the memory of all ranks", &Counts::uploaded_bytes);
   bytes("verified_bytes", Better::neither, "fetched payload that was compared with what had been stored",
         &Counts::verified_bytes);
@@ -163,6 +165,7 @@ std::vector<Field> make_fields() {
   add_bytes(rows);
   add_lifetimes(rows);
   add_times(rows);
+  add_fetch(rows);
   add_trouble(rows);
   return rows.take();
 }

@@ -27,7 +27,10 @@ std::string phases_text(const Json& report, const Paint& paint, std::size_t widt
   for (const PhaseLines& line : phase_lines(report)) {
     out += "  " + paint.bold(shorten_middle(line.name, width - 2)) + "\n";
     constexpr std::size_t kIndent = 20;
-    for (const auto& [title, text] : {std::pair{"to first token", &line.first_token}, {"store, behind", &line.store}}) {
+    for (const auto& [title, text] : {std::pair{"to first token", &line.first_token},
+                                      {"store, behind", &line.store},
+                                      {"break-even", &line.break_even},
+                                      {"fetch policy", &line.policy}}) {
       if (text->empty()) continue;
       out +=
           "    " + paint.dim(padded(title, kIndent - 4, Align::left)) + wrapped(*text, width, kIndent, kIndent) + "\n";
@@ -51,6 +54,7 @@ std::string render_table(const Json& report, const Style& style) {
   for (const std::string& warning : warning_lines(report)) {
     out += paint.yellow(wrapped("warning: " + warning, width, 2)) + "\n";
   }
+  for (const std::string& note : loss_notes(report)) out += wrapped("note: " + note, width, 2) + "\n";
   return out + "\n" + paint.bold(wrapped(verdict(report), width)) + "\n";
 }
 
@@ -72,6 +76,7 @@ std::string render_csv(const Json& report) {
 std::string render_markdown(const Json& report) {
   std::string out = markdown_table(runs_table(report)) + "\n" + markdown_text(verdict(report)) + "\n\n";
   for (const std::string& warning : warning_lines(report)) out += "- **warning** " + markdown_text(warning) + "\n";
+  for (const std::string& note : loss_notes(report)) out += "- **note** " + markdown_text(note) + "\n";
   out += "\n<details><summary>Machine, workload and phases</summary>\n\n";
   for (const HeaderLine& line : header_lines(report)) {
     if (!line.text.empty()) out += fmt::format("- {}: {}\n", line.title, markdown_text(line.text));
@@ -81,7 +86,11 @@ std::string render_markdown(const Json& report) {
   if (!harness.empty()) out += "- harness: " + markdown_text(harness) + "\n";
   for (const PhaseLines& line : phase_lines(report)) {
     out += fmt::format("- phases of {}: {}", markdown_text(line.name), markdown_text(line.first_token));
-    out += line.store.empty() ? "\n" : "; store, behind: " + markdown_text(line.store) + "\n";
+    for (const auto& [title, text] :
+         {std::pair{"store, behind", &line.store}, {"break-even", &line.break_even}, {"fetch policy", &line.policy}}) {
+      if (!text->empty()) out += fmt::format("; {}: {}", title, markdown_text(*text));
+    }
+    out += '\n';
   }
   return out + "\n</details>\n";
 }

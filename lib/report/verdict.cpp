@@ -75,6 +75,9 @@ std::string ttft_name(const Json& run) {
   return fmt::format("mean TTFT ({} {})", what, prefill);
 }
 
+/// Whether a fetch policy recomputed hits, so that a request which was served nothing may have found something.
+bool declined(const Json& run) { return number_at(run, "fetch.declined_requests").value_or(0) > 0; }
+
 std::string saving_sentence(const Judged& best, const std::string& name, std::size_t of) {
   const Json& run = *best.run;
   const std::string from = text_of(run, "ttft.baseline.mean_ns", Unit::nanoseconds);
@@ -84,6 +87,10 @@ std::string saving_sentence(const Judged& best, const std::string& name, std::si
   const bool equal = std::abs(best.speedup - 1) <= kNoticeable;
   const std::string change =
       equal ? fmt::format("{} stayed at {}", ttft, to) : fmt::format("{} went from {} to {}", ttft, from, to);
+  if (best.hit_rate == 0 && declined(run)) {
+    return fmt::format("No: {} served nothing, for the fetch policy ({}) let all that it had be recomputed; {}.", even,
+                       text_at(run, "fetch.policy"), change);
+  }
   if (best.hit_rate == 0) {
     const double engine = number_at(run, "engine_hits.token_hit_rate").value_or(0);
     const std::string beyond = engine > 0
@@ -129,7 +136,7 @@ std::string cost_sentence(const Json& run) {
 /// Over all repetitions, as the times are.
 struct Slower {
   double slower = 0, without_hit = 0, requests = 0, most_tokens = 0;
-  bool known = false;
+  bool known = false, declined = false;
 };
 
 Slower count_slower(const Json& run) {
@@ -143,6 +150,7 @@ Slower count_slower(const Json& run) {
     sum.most_tokens = std::max(sum.most_tokens, number_at(one, "speedup.slower_most_token_hits").value_or(0));
     return true;
   };
+  sum.declined = declined(run);
   const Json& repetitions = list_at(run, "repetitions");
   sum.known = !repetitions.empty() && std::all_of(repetitions.begin(), repetitions.end(), add);
   return sum;
@@ -151,14 +159,15 @@ Slower count_slower(const Json& run) {
 /// Which they were: those that found nothing, and those that found too little to be worth fetching.
 std::string kind_of_slower(const Slower& s) {
   const std::string tokens = figure_text(s.most_tokens, Unit::count) + (s.most_tokens == 1 ? " token" : " tokens");
-  if (s.without_hit >= s.slower)
-    return s.slower == 1 ? "; it found nothing there" : "; all of them found nothing there";
+  const bool one = s.slower == 1;
+  std::string nothing = "found nothing there";
+  if (s.declined) nothing = one ? "was served nothing from there" : "were served nothing from there";
+  if (s.without_hit >= s.slower) return (one ? "; it " : "; all of them ") + nothing;
   if (s.without_hit > 0) {
-    return fmt::format("; {} of them found nothing there, the others at most {}",
-                       figure_text(s.without_hit, Unit::count), tokens);
+    return fmt::format("; {} of them {}, the others at most {}", figure_text(s.without_hit, Unit::count), nothing,
+                       tokens);
   }
-  return fmt::format("; {} served {}{} from there", s.slower == 1 ? "it was" : "they were",
-                     s.slower == 1 ? "" : "at most ", tokens);
+  return fmt::format("; {} served {}{} from there", one ? "it was" : "they were", one ? "" : "at most ", tokens);
 }
 
 /// How many, how much at worst and which: a lookup that finds nothing costs a microsecond, a useless fetch a second.

@@ -23,8 +23,16 @@ std::vector<int> runs_mood(const Json& report);
 /// Where the time of one run went: mean per request and share, of the time to the first token and of storing.
 struct PhaseLines {
   std::string name, first_token, store;
+  std::string break_even, policy;  ///< see below
 };
 std::vector<PhaseLines> phase_lines(const Json& report);
+
+/// "fetching takes 1.2 ms and 2.10 GB/s, and wins from 2,048 tokens on ...": of a row that was served something.
+std::string break_even_line(const Json& run);
+/// What a policy that does not always fetch did, and how far from the best.
+std::string policy_line(const Json& run);
+/// In words, each row whose cache loses: fetching its mean hit takes longer than recomputing it.
+std::vector<std::string> loss_notes(const Json& report);
 
 /// "memory copy 8.20 GB/s, TCP 4.10 GB/s, unix socket 6.00 GB/s".
 std::string limits_line(const Json& report);

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include "report/view.hpp"
+
+namespace kv {
+namespace {
+
+std::string text_of(const Json& run, std::string_view path, Unit unit) {
+  return figure_text(number_at(run, path), unit);
+}
+
+std::string won(const Json& run) {
+  return fmt::format("{} of the requests and {} of the tokens won",
+                     text_of(run, "breakeven.won_request_share", Unit::ratio),
+                     text_of(run, "breakeven.won_token_share", Unit::ratio));
+}
+
+/// "of 16,384": up to where it was looked.
+std::string from_where(const Json& run) {
+  const std::string limit = text_of(run, "breakeven.limit_tokens", Unit::count);
+  if (text_at(run, "breakeven.outcome") == "loses") return fmt::format("wins at no length up to {} tokens", limit);
+  return fmt::format("wins from {} tokens on (looked at up to {})",
+                     text_of(run, "breakeven.prefix_tokens", Unit::count), limit);
+}
+
+}  // namespace
+
+std::string break_even_line(const Json& run) {
+  if (!number_at(run, "breakeven.won_request_share")) return {};
+  if (number_at(run, "hits.block_hits").value_or(0) == 0) return {};
+  if (text_at(run, "breakeven.outcome").empty()) return won(run) + "; too few fetches to tell from which length on";
+  const auto rate = number_at(run, "breakeven.fetch_bytes_per_s");
+  return fmt::format("fetching takes {}{}, and {}; {}", text_of(run, "breakeven.fetch_fixed_ns", Unit::nanoseconds),
+                     rate ? " and " + figure_text(rate, Unit::bytes_per_s) : "", from_where(run), won(run));
+}
+
+std::string policy_line(const Json& run) {
+  const std::string policy = text_at(run, "fetch.policy");
+  if (policy.empty() || policy == "always") return {};
+  std::string line = fmt::format("{}: recomputed the hits of {} requests", policy,
+                                 text_of(run, "fetch.declined_requests", Unit::count));
+  if (number_at(run, "fetch.explored_requests").value_or(0) > 0) {
+    line += fmt::format(", fetched those of {} to learn", text_of(run, "fetch.explored_requests", Unit::count));
+  }
+  if (number_at(run, "fetch.hedges_started").value_or(0) > 0) {
+    line +=
+        fmt::format(", {} of {} hedges, {} of GPU time in vain", text_of(run, "fetch.hedges_recomputed", Unit::count),
+                    text_of(run, "fetch.hedges_started", Unit::count),
+                    text_of(run, "fetch.hedge_wasted_gpu_ns", Unit::nanoseconds));
+  }
+  const auto judged = number_at(run, "fetch.regret.judged_requests");
+  if (judged.value_or(0) > 0) {
+    line += fmt::format("; regret {} of TTFT, {} of {} chosen wrong", text_of(run, "fetch.regret.share", Unit::ratio),
+                        text_of(run, "fetch.regret.wrong_requests", Unit::count), figure_text(judged, Unit::count));
+    if (number_at(run, "fetch.regret.predicted_requests").value_or(0) > 0) line += " (fetches not made are predicted)";
+  }
+  return line;
+}
+
+std::vector<std::string> loss_notes(const Json& report) {
+  std::vector<std::string> notes;
+  for (const Json& run : list_at(report, "runs")) {
+    const auto fetch = number_at(run, "breakeven.reference_fetch_ns");
+    const auto recompute = number_at(run, "breakeven.reference_recompute_ns");
+    if (!fetch || !recompute || *fetch <= *recompute) continue;
+    const std::string codec = text_at(run, "codec");
+    notes.push_back(fmt::format("{}{} loses: fetching {} tokens, the mean hit, takes {}, recomputing them {}; it {}",
+                                text_at(run, "backend"), codec.empty() || codec == "raw" ? "" : " with " + codec,
+                                text_of(run, "breakeven.reference_tokens", Unit::count),
+                                figure_text(fetch, Unit::nanoseconds), figure_text(recompute, Unit::nanoseconds),
+                                from_where(run)));
+  }
+  return notes;
+}
+
+}  // namespace kv
