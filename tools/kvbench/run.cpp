@@ -57,6 +57,7 @@ kv::RunResult left_out(const Target& target, const kv::CodecSpec& codec, const R
   row.backend = target.spec.text;
   row.codec = codec.text;
   row.scaled = setup.geometry->scaled();
+  row.fetch = setup.fetch;
   row.skipped = std::move(why);
   return row;
 }
