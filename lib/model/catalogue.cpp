@@ -85,26 +85,35 @@ const Row kModels[] = {
 
 constexpr const char* kSystems = "aiconfigurator systems; HBM efficiency 0.8";
 constexpr const char* kUnverified = "unverified: from memory of the data sheet";
-constexpr const char* kMeasured = "; prefill utilisation measured (inference-sim hardware_config.json)";
+constexpr const char* kL4 = "aiconfigurator systems; 8-bit peaks unverified: from memory of the data sheet";
+constexpr const char* kMeasured =
+    "; prefill utilisation calibrated in inference-sim hardware_config.json, its range over revisions of that file "
+    "read 2026";
+constexpr const char* kMeasuredOnce =
+    "; prefill utilisation calibrated in inference-sim hardware_config.json, its range +-25 %";
 
 struct GpuRow {
   const char* name;
-  double tflops, memory_gb, hbm_gb, pcie_gb, nvlink_gb;  // dense bf16; 10^9 bytes per second and direction; 0: none
-  double utilisation;
-  const char* like;  // whose utilisation it is; empty: measured on this GPU
+  double tflops, fp8_tflops, int8_tflops, fp4_tflops;  // dense; 0: no such mode
+  double memory_gb, hbm_gb, pcie_gb, nvlink_gb;        // 10^9 bytes per second and direction; 0: none
+  double utilisation, low, high;
+  const char* like;  // whose utilisation it is; empty: calibrated on this GPU
   const char* source;
 };
 
+// Utilisation: inference-sim's calibrations of H100 are 0.45, 0.55 and 0.65 in different revisions (A100 0.38 and 0.65);
+// the low end is the lowest less 20 %, since a server's short and mixed batches reach less than what was calibrated. A
+// GPU whose figure is taken over from another has a wider range.
 const GpuRow kGpus[] = {
-    // name     TFLOP/s memory HBM/s PCIe NVLink  share of peak
-    {"a100-80g",  312,   80,  2039,  32, 300,  0.38, "",     kSystems},
-    {"h100",      989,   80,  3350,  64, 450,  0.45, "",     kSystems},
-    {"h200",      989,  141,  4800,  64, 450,  0.45, "h100", kSystems},
-    {"b200",     2250,  180,  8000,  64, 900,  0.45, "h100", "aiconfigurator systems; PCIe unverified: from memory"},
-    {"l4",        121,   24,   300,  32,   0,  0.32, "l40s", kSystems},
-    {"l40s",      362,   48,   864,  32,   0,  0.32, "",     kSystems},
-    {"a10g",       70,   24,   600,  32,   0,  0.32, "l40s", kUnverified},
-    {"mi300x",   1307,  192,  5300,  64, 448,  0.45, "h100", kUnverified},
+    // name     bf16  fp8  int8   fp4  memory HBM/s PCIe NVLink  share of peak
+    {"a100-80g",  312,    0,  624,    0,  80, 2039,  32, 300,  0.38, 0.30, 0.65, "",     kSystems},
+    {"h100",      989, 1978, 1978,    0,  80, 3350,  64, 450,  0.45, 0.36, 0.65, "",     kSystems},
+    {"h200",      989, 1978, 1978,    0, 141, 4800,  64, 450,  0.45, 0.36, 0.65, "h100", kSystems},
+    {"b200",     2250, 4500, 4500, 9000, 180, 8000,  64, 900,  0.45, 0.30, 0.65, "h100", "aiconfigurator systems; PCIe unverified: from memory"},
+    {"l4",        121,  242,  242,    0,  24,  300,  32,   0,  0.32, 0.20, 0.50, "l40s", kL4},
+    {"l40s",      362,  733,  733,    0,  48,  864,  32,   0,  0.32, 0.24, 0.40, "",     kSystems},
+    {"a10g",       70,    0,  140,    0,  24,  600,  32,   0,  0.32, 0.20, 0.50, "l40s", kUnverified},
+    {"mi300x",   1307, 2615, 2615,    0, 192, 5300,  64, 448,  0.45, 0.30, 0.65, "h100", kUnverified},
 };
 // clang-format on
 
@@ -136,14 +145,23 @@ Gpu make_gpu(const GpuRow& row) {
   Gpu gpu;
   gpu.name = row.name;
   gpu.bf16_flops = row.tflops * 1e12;
+  if (row.fp8_tflops > 0) gpu.fp8_flops = row.fp8_tflops * 1e12;
+  if (row.int8_tflops > 0) gpu.int8_flops = row.int8_tflops * 1e12;
+  if (row.fp4_tflops > 0) gpu.fp4_flops = row.fp4_tflops * 1e12;
   gpu.memory = Bytes(static_cast<std::uint64_t>(row.memory_gb * 1e9));
   gpu.hbm_bytes_per_s = row.hbm_gb * 1e9;
   gpu.pcie_bytes_per_s = row.pcie_gb * 1e9;
   if (row.nvlink_gb > 0) gpu.nvlink_bytes_per_s = row.nvlink_gb * 1e9;
   gpu.prefill_utilisation = row.utilisation;
+  gpu.utilisation_low = row.low;
+  gpu.utilisation_high = row.high;
   gpu.utilisation_measured = row.like[0] == '\0';
   gpu.source = row.source;
-  gpu.source += gpu.utilisation_measured ? kMeasured : std::string("; prefill utilisation taken over from ") + row.like;
+  if (gpu.utilisation_measured) {
+    gpu.source += row.high > row.utilisation * 1.3 ? kMeasured : kMeasuredOnce;
+  } else {
+    gpu.source += std::string("; prefill utilisation taken over from ") + row.like;
+  }
   return gpu;
 }
 

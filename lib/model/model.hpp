@@ -47,12 +47,14 @@ Result<Model> model_from_config(std::string_view json, const std::string& file);
 /// Peak figures of one GPU: dense, per direction.
 struct Gpu {
   std::string name;
-  double bf16_flops = 0;  ///< per second
+  double bf16_flops = 0;                                   ///< per second
+  std::optional<double> fp8_flops, int8_flops, fp4_flops;  ///< of matrix units that have such a mode
   Bytes memory;
   double hbm_bytes_per_s = 0, pcie_bytes_per_s = 0;
   std::optional<double> nvlink_bytes_per_s;
-  double prefill_utilisation = 0;     ///< share of bf16_flops reached in prefill
-  bool utilisation_measured = false;  ///< false: taken over from a similar GPU; the output says so
+  double prefill_utilisation = 0;                    ///< share of the peak reached in prefill
+  double utilisation_low = 0, utilisation_high = 0;  ///< what is said of it by different sources: the margin
+  bool utilisation_measured = false;                 ///< false: taken over from a similar GPU; the output says so
   std::string source;
 };
 std::span<const Gpu> gpus();

@@ -3,131 +3,101 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 
 namespace kv {
 namespace {
 
-constexpr double kWeightBytes = 2;  // bf16
-constexpr double kHbmEfficiency = 0.8;
-constexpr double kMemoryShare = 0.9;  // what engines take of a GPU by default
-constexpr double kBatchTokens = 8192, kActivationBytesPerElement = 32;
-constexpr double kStateFlops = 6;
-constexpr std::uint32_t kMaxTp = 64;
+constexpr double kHbmEfficiency = 0.8, kLinkEfficiency = 0.8;
+constexpr double kAllReduceLatency_s = 20e-6, kHopLatency_s = 10e-6;
+constexpr double kForwardOverhead_s = 500e-6, kLayerOverhead_s = 20e-6;
 constexpr double kLongest = 9e9;  // seconds that still fit a Duration: 285 years
-
-/// Pairs of fresh tokens p = cached + 1 ... with min(p - 1/2, window) tokens in front: exact sums in closed form.
-double pairs(double cached, double fresh, double window) {
-  const double end = cached + fresh;
-  if (end <= window) return fresh * cached + fresh * fresh / 2;
-  if (cached >= window) return fresh * window;
-  const double growing = window - cached;
-  return growing * cached + growing * growing / 2 + (end - window) * window;
-}
-
-double as_double(Tokens tokens) { return static_cast<double>(tokens.count()); }
 
 Duration bounded_seconds(double s) { return from_seconds(std::min(s, kLongest)); }
 
+double communication_s(const PrefillConfig& c, Tokens fresh) {
+  const double link = c.gpu.nvlink_bytes_per_s.value_or(c.gpu.pcie_bytes_per_s) * kLinkEfficiency;
+  const double reduces = c.tp > 1 ? 2.0 * c.model.layers : 0;
+  return all_reduce_bytes(c.model, c.tp, fresh) / link + reduces * kAllReduceLatency_s +
+         stage_bytes(c.model, c.pp, fresh) / link + (c.pp - 1.0) * kHopLatency_s;
+}
+
 class ModelledPrefill final : public Prefill {
  public:
-  ModelledPrefill(Model model, Gpu gpu, std::uint32_t tp, std::uint32_t pp, double utilisation)
-      : model_(std::move(model)), gpu_(std::move(gpu)), tp_(tp), pp_(pp), utilisation_(utilisation) {}
+  ModelledPrefill(PrefillConfig config, bool utilisation_given)
+      : config_(std::move(config)), given_(utilisation_given) {}
 
   Duration cost(Tokens cached, Tokens fresh) const override {
-    const double compute = prefill_flops(model_, cached, fresh).total() / (tp_ * gpu_.bf16_flops * utilisation_);
-    const double memory = weight_traffic_bytes(model_, fresh) / (tp_ * gpu_.hbm_bytes_per_s * kHbmEfficiency);
-    return bounded_seconds(std::max(compute, memory));
+    return bounded_seconds(modelled_times(config_, cached, fresh).total());
   }
 
   Provenance provenance() const override { return Provenance::modelled; }
 
   std::string device() const override {
-    const std::string stages = pp_ == 1 ? "" : fmt::format(" in {} stages", pp_);
-    return fmt::format("{} x{}{}, modelled at {:.3g} % of peak", gpu_.name, tp_ * pp_, stages, utilisation_ * 100);
+    const PrefillConfig& c = config_;
+    const std::string stages = c.pp == 1 ? "" : fmt::format(" in {} stages", c.pp);
+    const std::string weights =
+        c.weight_dtype == WeightDtype::bf16 ? "" : fmt::format(", {} weights", weight_dtype_row(c.weight_dtype).name);
+    return fmt::format("{} x{}{}{}, modelled at {:.3g} % of peak", c.gpu.name, c.tp * c.pp, stages, weights,
+                       c.utilisation * 100);
+  }
+
+  std::optional<double> utilisation() const override { return config_.utilisation; }
+
+  std::optional<PrefillMargin> margin() const override {
+    if (given_) return std::nullopt;  // whoever gives a figure knows how good it is
+    const Gpu& gpu = config_.gpu;
+    return PrefillMargin{config_.utilisation / gpu.utilisation_high, config_.utilisation / gpu.utilisation_low,
+                         fmt::format("cited utilisations of {:.3g} to {:.3g} % of peak", gpu.utilisation_low * 100,
+                                     gpu.utilisation_high * 100)};
+  }
+
+  std::vector<std::string> cautions() const override {
+    const PrefillConfig& c = config_;
+    const double bytes = weight_dtype_row(c.weight_dtype).bytes;
+    if (bytes >= 2 || matrix_flops(c.gpu, c.weight_dtype) > c.gpu.bf16_flops) return {};
+    return {fmt::format("{} weights are computed at the bf16 peak of {}: they save memory and its traffic alone",
+                        weight_dtype_row(c.weight_dtype).name, c.gpu.name)};
   }
 
  private:
-  Model model_;
-  Gpu gpu_;
-  std::uint32_t tp_, pp_;
-  double utilisation_;
+  PrefillConfig config_;
+  bool given_;
 };
-
-double needed_bytes(const Model& model) { return weight_bytes(model) + activation_bytes(model); }
-
-/// What an engine takes of so many GPUs.
-double usable_bytes(const Gpu& gpu, std::uint64_t gpus) {
-  return static_cast<double>(gpus) * static_cast<double>(gpu.memory.count()) * kMemoryShare;
-}
 
 }  // namespace
 
-PrefillFlops prefill_flops(const Model& m, Tokens cached, Tokens fresh) {
-  const double c = as_double(cached), f = as_double(fresh), heads = m.heads;
-  const double query = m.mla ? double(m.mla->qk_nope_dim) + double(m.mla->rope_dim) : m.head_dim;
-  const double value = m.mla ? m.mla->v_dim : m.head_dim;
-  const double per_pair = 2 * heads * (query + value);
-  const double state = static_cast<double>(m.linear_state.count()) / dtype_bytes(m.linear_state_dtype);
-  return {2 * m.active_params * f, m.full_layers() * per_pair * pairs(c, f, c + f) +
-                                       m.sliding_layers * per_pair * pairs(c, f, m.window) + kStateFlops * state * f};
+PrefillTimes modelled_times(const PrefillConfig& c, Tokens cached, Tokens fresh) {
+  assert(c.tp >= 1 && c.pp >= 1);
+  const double ranks = c.tp, hbm = ranks * c.gpu.hbm_bytes_per_s * kHbmEfficiency;
+  const PrefillFlops flops = prefill_flops(c.model, cached, fresh);
+  PrefillTimes out;
+  out.linear_s = std::max(flops.weights / (ranks * matrix_flops(c.gpu, c.weight_dtype) * c.utilisation),
+                          weight_traffic_bytes(c.model, fresh, c.weight_dtype) / hbm);
+  out.attention_s = std::max(flops.attention / (ranks * c.gpu.bf16_flops * c.utilisation),
+                             kv_traffic_bytes(c.model, c.kv_dtype, c.tp, cached, fresh) / hbm);
+  out.communication_s = communication_s(c, fresh);
+  out.overhead_s = kForwardOverhead_s + c.model.layers * kLayerOverhead_s;
+  return out;
 }
-
-double weight_bytes(const Model& model) { return kWeightBytes * model.params; }
-
-double weight_traffic_bytes(const Model& model, Tokens fresh) {
-  const double missed = 1 - std::min(1.0, model.active_params / model.params);
-  return weight_bytes(model) * (1 - std::pow(missed, as_double(fresh)));
-}
-
-double activation_bytes(const Model& model) { return kBatchTokens * model.hidden * kActivationBytesPerElement; }
 
 Result<std::unique_ptr<Prefill>> make_modelled_prefill(const PrefillConfig& config) {
-  const double utilisation = config.utilisation == 0 ? config.gpu.prefill_utilisation : config.utilisation;
-  if (!(utilisation > 0 && utilisation <= 1)) {
-    return error(Code::bad_input, fmt::format("a prefill utilisation of {} is not within 0 to 1", utilisation),
+  PrefillConfig c = config;
+  if (c.utilisation == 0) c.utilisation = c.gpu.prefill_utilisation;
+  if (!(c.utilisation > 0 && c.utilisation <= 1)) {
+    return error(Code::bad_input, fmt::format("a prefill utilisation of {} is not within 0 to 1", c.utilisation),
                  "0.45 is what an H100 reaches");
   }
-  if (!(config.model.active_params > 0 && config.model.params >= config.model.active_params)) {
-    return error(Code::bad_input, fmt::format("model {}: no parameter count to model prefill with", config.model.name));
+  if (!(c.model.active_params > 0 && c.model.params >= c.model.active_params)) {
+    return error(Code::bad_input, fmt::format("model {}: no parameter count to model prefill with", c.model.name));
   }
-  std::uint32_t tp = config.tp;
-  if (tp == 0) {
-    const Result<std::uint32_t> smallest = smallest_tp(config.model, config.gpu, config.pp);
+  if (c.tp == 0) {
+    const Result<std::uint32_t> smallest = smallest_tp(c.model, c.gpu, c.pp, c.weight_dtype);
     if (!smallest) return error(smallest);
-    tp = *smallest;
+    c.tp = *smallest;
   }
-  return std::make_unique<ModelledPrefill>(config.model, config.gpu, tp, config.pp, utilisation);
-}
-
-Result<std::uint32_t> smallest_tp(const Model& model, const Gpu& gpu, std::uint32_t pp) {
-  for (std::uint32_t tp = 1; tp <= kMaxTp; tp *= 2) {
-    if (usable_bytes(gpu, std::uint64_t{tp} * pp) >= needed_bytes(model)) return tp;
-  }
-  return error(Code::bad_input,
-               fmt::format("{} needs {:.0f} GB for bf16 weights and activations, more than {} x {} have", model.name,
-                           needed_bytes(model) / 1e9, std::uint64_t{kMaxTp} * pp, gpu.name),
-               "choose a GPU with more memory: `kvbench list gpus`");
-}
-
-Result<void> check_memory(const Model& model, const Gpu& gpu, std::uint32_t tp, std::uint32_t pp) {
-  const std::uint64_t gpus = std::uint64_t{tp} * pp;
-  if (usable_bytes(gpu, gpus) >= needed_bytes(model)) return {};
-  const Result<std::uint32_t> smallest = smallest_tp(model, gpu, pp);
-  if (!smallest) return error(smallest);
-  return error(
-      Code::bad_input,
-      fmt::format("{} needs {:.0f} GB for bf16 weights and activations, but --tp {} --pp {} on {} leave it {:.0f} "
-                  "GB (0.9 of {} GPUs)",
-                  model.name, needed_bytes(model) / 1e9, tp, pp, gpu.name, usable_bytes(gpu, gpus) / 1e9, gpus),
-      fmt::format("the smallest that fits is --tp {}; if your weights are smaller than bf16, say what they leave "
-                  "for KV with --engine-cache",
-                  *smallest));
-}
-
-Bytes engine_cache_bytes(const Model& model, const Gpu& gpu, std::uint32_t gpus) {
-  const double left = usable_bytes(gpu, gpus) - needed_bytes(model);
-  return Bytes(left > 0 ? static_cast<std::uint64_t>(left) : 0);
+  return std::make_unique<ModelledPrefill>(std::move(c), config.utilisation != 0);
 }
 
 Duration modelled_upload(const Gpu& gpu, std::uint32_t gpus, Bytes bytes) {

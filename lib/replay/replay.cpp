@@ -220,6 +220,8 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   if (engine != Blocks(0)) result.engine_cache = plan.geometry->engine_block() * engine.count();
   result.prefill_provenance = provenance_name(plan.prefill->provenance());
   result.prefill_device = plan.prefill->device();
+  result.prefill_utilisation = plan.prefill->utilisation();
+  result.prefill_margin = plan.prefill->margin();
   result.upload_provenance = result.capabilities.device_memory ? "none" : "modelled";
   result.fetch = plan.fetch;
   if (auto done = repeat(run, result); !done) return error(done);

@@ -8,6 +8,7 @@
 #include "fetch/break_even.hpp"
 #include "fetch/policy.hpp"
 #include "metrics/histogram.hpp"
+#include "prefill/prefill.hpp"
 
 namespace kv {
 
@@ -107,6 +108,8 @@ struct RunResult {
   FetchPolicy fetch;
   RowBreakEven break_even;
   std::string prefill_provenance, prefill_device, upload_provenance;
+  std::optional<double> prefill_utilisation;
+  std::optional<PrefillMargin> prefill_margin;
   std::vector<Repetition> repetitions;
   std::optional<double> harness_overhead_ns_per_request;  ///< measured with null: in this same run
   std::vector<std::string> error_examples;                ///< at most kMaxErrorExamples, keys named

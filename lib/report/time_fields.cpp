@@ -113,6 +113,22 @@ void add_overlap(Rows& rows, const std::string& name, std::vector<Phase> phases,
              }));
 }
 
+/// Of a model, and null of what was measured.
+void add_prefill_margin(Rows& rows) {
+  const auto of_margin = [](auto member) {
+    return [member](const Figures& f) {
+      return f.run.prefill_margin ? Json((*f.run.prefill_margin).*member) : Json(nullptr);
+    };
+  };
+  rows.context("prefill.utilisation", Unit::ratio, "share of the GPU's peak at which prefill is modelled",
+               [](const Figures& f) { return or_null(f.run.prefill_utilisation); });
+  rows.context("prefill.margin_low", Unit::factor, "a real prefill may take as little as this times what is said",
+               of_margin(&PrefillMargin::low));
+  rows.context("prefill.margin_high", Unit::factor, "a real prefill may take as much as this times what is said",
+               of_margin(&PrefillMargin::high));
+  rows.context("prefill.margin_method", Unit::text, "what that margin rests on", of_margin(&PrefillMargin::method));
+}
+
 void add_phases(Rows& rows) {
   for (std::size_t phase = 0; phase < kPhases; ++phase) {
     const std::string path = "phases." + std::string(phase_name(static_cast<Phase>(phase))) + ".";
@@ -138,6 +154,7 @@ void add_phases(Rows& rows) {
                [](const Figures& f) { return text_or_null(f.run.prefill_provenance); });
   rows.context("prefill.device", Unit::text, "where the prefill is done, or assumed to be done",
                [](const Figures& f) { return text_or_null(f.run.prefill_device); });
+  add_prefill_margin(rows);
 }
 
 void add_rates(Rows& rows) {

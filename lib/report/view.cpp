@@ -100,6 +100,13 @@ std::string overlap_note(const Json& run, const std::string& side, double reques
                      figure_text(*wall / requests, Unit::nanoseconds), figure_text(won, Unit::factor));
 }
 
+/// " (its times within 0.69x to 1.25x)".
+std::string margin_text(const Json& run) {
+  const auto low = number_at(run, "prefill.margin_low"), high = number_at(run, "prefill.margin_high");
+  if (!low || !high) return {};
+  return fmt::format(" (its times within {} to {})", figure_text(low, Unit::factor), figure_text(high, Unit::factor));
+}
+
 std::string model_line(const Json& report) {
   const Json& runs = list_at(report, "runs");
   const std::string dtype = text_at(report, "config.kv-dtype");
@@ -110,7 +117,8 @@ std::string model_line(const Json& report) {
     const auto cache = number_at(run, "engine_cache_bytes");
     const std::string provenance = text_at(run, "prefill.provenance");
     const bool said = device.find(provenance) != std::string::npos;
-    parts.push_back(said ? "prefill on " + device : fmt::format("prefill {} on {}", provenance, device));
+    parts.push_back((said ? "prefill on " + device : fmt::format("prefill {} on {}", provenance, device)) +
+                    margin_text(run));
     parts.push_back("engine cache " + (cache ? figure_text(cache, Unit::bytes) : "off"));
     break;
   }

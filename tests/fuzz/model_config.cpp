@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.bytes_per_token = 64;
   size_up(*model, options, Tokens(16));
 
-  const Result<std::unique_ptr<Prefill>> prefill = prefills()[0].make({*model, gpus()[1], 8, 0});
+  const Result<std::unique_ptr<Prefill>> prefill = prefills()[0].make({*model, gpus()[1], 8});
   if (prefill) check((*prefill)->cost(Tokens(1 << 20), Tokens(1 << 20)) >= Duration(0));
   return 0;
 }

@@ -18,7 +18,7 @@ Repetition run(const Workload& workload, const std::string& spec, std::uint32_t 
   const Gpu gpu = *find_gpu("h100");
   const auto geometry = KvGeometry::make(model, options, workload.block_size());
   REQUIRE(geometry.has_value());
-  const auto prefill = prefills().front().make({model, gpu, 1, 0});
+  const auto prefill = prefills().front().make({model, gpu, 1});
   REQUIRE(prefill.has_value());
   auto backend = parse_backend(spec).and_then(make_backend);
   REQUIRE(backend.has_value());

@@ -45,6 +45,8 @@ inline RunResult a_run(const std::string& backend = "local:?capacity=8GiB") {
   run.engine_cache = 54_GiB;
   run.prefill_provenance = "modelled";
   run.prefill_device = "H100 x1 (modelled, 45 % utilisation)";
+  run.prefill_utilisation = 0.45;
+  run.prefill_margin = PrefillMargin{0.7, 1.25, "cited utilisations"};
   run.upload_provenance = "modelled";
   run.harness_overhead_ns_per_request = 3123.4;
   run.repetitions.push_back(four_requests());

@@ -100,22 +100,28 @@ std::vector<Item> list_models() {
 
 std::vector<Item> list_gpus() {
   std::vector<Item> items;
+  const auto known = [](std::optional<double> value) { return value ? Json(*value) : Json(nullptr); };
   for (const kv::Gpu& g : kv::gpus()) {
     const auto rate = [](std::optional<double> value) { return kv::figure_text(value, kv::Unit::bytes_per_s); };
     const Json json = {{"name", g.name},
                        {"bf16_flops", g.bf16_flops},
+                       {"fp8_flops", known(g.fp8_flops)},
+                       {"int8_flops", known(g.int8_flops)},
+                       {"fp4_flops", known(g.fp4_flops)},
                        {"memory_bytes", g.memory.count()},
                        {"hbm_bytes_per_s", g.hbm_bytes_per_s},
                        {"pcie_bytes_per_s", g.pcie_bytes_per_s},
-                       {"nvlink_bytes_per_s", g.nvlink_bytes_per_s ? Json(*g.nvlink_bytes_per_s) : Json(nullptr)},
+                       {"nvlink_bytes_per_s", known(g.nvlink_bytes_per_s)},
                        {"prefill_utilisation", g.prefill_utilisation},
+                       {"utilisation_low", g.utilisation_low},
+                       {"utilisation_high", g.utilisation_high},
                        {"utilisation_measured", g.utilisation_measured},
                        {"source", g.source}};
-    items.push_back(
-        {json,
-         {g.name, fmt::format("{:.4g} TFLOP/s", g.bf16_flops / 1e12), kv::format_bytes(g.memory),
-          rate(g.hbm_bytes_per_s), rate(g.pcie_bytes_per_s), rate(g.nvlink_bytes_per_s),
-          fmt::format("{:.0f}%{}", 100 * g.prefill_utilisation, g.utilisation_measured ? "" : " (assumed)")}});
+    items.push_back({json,
+                     {g.name, fmt::format("{:.4g} TFLOP/s", g.bf16_flops / 1e12), kv::format_bytes(g.memory),
+                      rate(g.hbm_bytes_per_s), rate(g.pcie_bytes_per_s), rate(g.nvlink_bytes_per_s),
+                      fmt::format("{:.0f}% ({:.0f}-{:.0f}%){}", 100 * g.prefill_utilisation, 100 * g.utilisation_low,
+                                  100 * g.utilisation_high, g.utilisation_measured ? "" : ", assumed")}});
   }
   return items;
 }
@@ -123,7 +129,8 @@ std::vector<Item> list_gpus() {
 std::vector<Item> list_prefills() {
   std::vector<Item> items;
   for (const kv::PrefillRow& row : kv::prefills()) {
-    items.push_back({{{"name", row.name}, {"summary", row.summary}}, {row.name, row.summary}});
+    const std::string shown = row.argument.empty() ? row.name : row.name + ":" + row.argument;
+    items.push_back({{{"name", row.name}, {"argument", row.argument}, {"summary", row.summary}}, {shown, row.summary}});
   }
   return items;
 }
@@ -168,7 +175,7 @@ const std::vector<Listing>& listings() {
        "catalogue of GPUs: --gpu NAME",
        {"name", "bf16", "memory", "hbm", "pcie", "nvlink", "utilisation"},
        list_gpus},
-      {"prefills", "what recomputation costs: --prefill NAME", {"name", "summary"}, list_prefills},
+      {"prefills", "what recomputation costs: --prefill SPEC", {"name", "summary"}, list_prefills},
       {"formats", "what kvtrace import reads: --from NAME", {"name", "summary"}, list_formats},
       {"fields", "the figures of a report's rows", {"name", "summary"}, list_fields},
   };

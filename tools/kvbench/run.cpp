@@ -36,17 +36,20 @@ std::vector<std::string> without_secrets(std::vector<std::string> words) {
 }
 
 kv::Json resolved(const RunSetup& s) {
-  return {{"model", s.model.name},
+  return {{"model", s.engine.model.name},
           {"kv_bytes_per_token", s.geometry->nominal_per_token().count()},
           {"stored_bytes_per_block", s.geometry->max_block().count()},
           {"values_per_block", s.geometry->parts().size()},
           {"scaled", s.geometry->scaled()},
           {"bytes_per_token", s.bytes_per_token ? kv::Json(*s.bytes_per_token) : kv::Json(nullptr)},
           {"key_fingerprint", fmt::format("{:016x}", s.geometry->fingerprint())},
-          {"gpu", s.gpu.name},
-          {"gpus", s.gpus()},
-          {"prefill", s.prefill->device()},
-          {"prefill_provenance", std::string(kv::provenance_name(s.prefill->provenance()))},
+          {"gpu", s.engine.gpu.name},
+          {"gpus", s.engine.gpus()},
+          {"tp", s.engine.tp},
+          {"pp", s.engine.pp},
+          {"weight_dtype", std::string(kv::weight_dtype_row(s.engine.weight_dtype).name)},
+          {"prefill", s.engine.prefill->device()},
+          {"prefill_provenance", std::string(kv::provenance_name(s.engine.prefill->provenance()))},
           {"engine_cache_blocks", s.engine_cache.count()},
           {"engine_cache_bytes", (s.geometry->engine_block() * s.engine_cache.count()).count()},
           {"workers", s.workers}};

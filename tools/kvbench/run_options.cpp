@@ -23,23 +23,12 @@ void add_payload_options(CLI::App& command, RunOptions& o) {
       ->group(group);
 }
 
-void add_engine_options(CLI::App& command, RunOptions& o) {
-  const std::string group = "Engine";
-  command.add_option("--gpu", o.gpu, "GPU that prefill is modelled on (see: kvbench list gpus)")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--prefill", o.prefill, "Source of prefill times (see: kvbench list prefills)")
-      ->capture_default_str()
-      ->group(group);
-  command
-      .add_option("--utilisation", o.utilisation, "Share of the GPU's bf16 peak in prefill; default: the catalogue's")
-      ->check(CLI::Range(0.001, 1.0))
-      ->group(group);
+void add_engine_cache_option(CLI::App& command, RunOptions& o) {
   command
       .add_option("--engine-cache", o.engine_cache,
                   "The engine's own prefix cache in HBM: auto (what the GPU leaves), off, or a size like 20GiB")
       ->capture_default_str()
-      ->group(group);
+      ->group("Engine");
 }
 
 void add_measure_options(CLI::App& command, RunOptions& o) {
@@ -89,7 +78,8 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   add_workload_options(command, o.workload);
   add_model_options(command, o.kv);
   add_payload_options(command, o);
-  add_engine_options(command, o);
+  add_engine_options(command, o.engine);
+  add_engine_cache_option(command, o);
   add_measure_options(command, o);
   command.footer(
       "Examples:\n"

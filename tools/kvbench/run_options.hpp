@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/engine_options.hpp"
 #include "common/model_options.hpp"
 #include "common/workload_input.hpp"
 
@@ -18,8 +19,8 @@ struct RunOptions {
   std::string payload = "kv", adapter, tenant_salt;
   std::optional<std::uint64_t> bytes_per_token;
 
-  std::string prefill = "modelled", gpu = "h100", engine_cache = "auto";
-  std::optional<double> utilisation;
+  EngineOptions engine;
+  std::string engine_cache = "auto";
 
   std::string mode = "closed:1", overlap = "auto", fetch = "always";
   std::uint64_t warmup = 0;

@@ -36,33 +36,14 @@ Result<void> check_warmup(const RunOptions& o, const RunSetup& setup) {
 }
 
 Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
-  auto model = kv::find_model(o.kv.model);
-  if (!model) return in_option("--model", model.error());
-  auto gpu = kv::find_gpu(o.gpu);
-  if (!gpu) return in_option("--gpu", gpu.error());
-  setup.model = std::move(*model);
-  setup.gpu = std::move(*gpu);
-  setup.pp = o.kv.pp;
-  if (o.kv.tp) {
-    setup.tp = *o.kv.tp;
-    // No error: weights are perhaps fp8, and sizes and hits of such a layout can be asked for. A cache that is named
-    // says what the weights leave.
-    const auto fits = kv::check_memory(setup.model, setup.gpu, setup.tp, setup.pp);
-    if (!fits && o.engine_cache == "auto") setup.warnings.push_back(fits.error().message + ": " + fits.error().hint);
-  } else {
-    const auto tp = kv::smallest_tp(setup.model, setup.gpu, setup.pp);
-    if (!tp) return kv::error(tp);
-    setup.tp = *tp;
-  }
-  const auto rows = kv::prefills();
-  const auto row = std::find_if(rows.begin(), rows.end(), [&](const kv::PrefillRow& r) { return r.name == o.prefill; });
-  if (row == rows.end()) {
-    return kv::error(Code::bad_input, fmt::format("--prefill: unknown source '{}'", o.prefill),
-                     "see: kvbench list prefills");
-  }
-  auto prefill = row->make({setup.model, setup.gpu, setup.tp, setup.pp, o.utilisation.value_or(0)});
-  if (!prefill) return kv::error(prefill);
-  setup.prefill = std::move(*prefill);
+  auto engine = make_engine(o.kv, o.engine);
+  if (!engine) return kv::error(engine);
+  setup.engine = std::move(*engine);
+  const auto& unfit = setup.engine.does_not_fit;
+  // A cache that is named says what the weights leave.
+  if (unfit && o.engine_cache == "auto") setup.warnings.push_back(unfit->message + ": " + unfit->hint);
+  const auto cautions = setup.engine.prefill->cautions();
+  setup.warnings.insert(setup.warnings.end(), cautions.begin(), cautions.end());
   return {};
 }
 
@@ -71,7 +52,8 @@ bool all_in_place(const RunSetup& setup, kv::Dtype dtype) {
   return std::all_of(setup.codecs.begin(), setup.codecs.end(), [&](const kv::CodecSpec& spec) {
     const auto codec = spec.make();
     return codec && (*codec)->identity({.dtype = dtype}) &&
-           (setup.model.linear_layers == 0 || (*codec)->identity({.dtype = setup.model.linear_state_dtype}));
+           (setup.engine.model.linear_layers == 0 ||
+            (*codec)->identity({.dtype = setup.engine.model.linear_state_dtype}));
   });
 }
 
@@ -92,12 +74,12 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   if (!asked) return kv::error(asked);
   kv::KvOptions& options = *asked;
   const kv::Dtype dtype = options.dtype;
-  options.tp = setup.tp;
+  options.tp = setup.engine.tp;
   options.bytes_per_token = o.bytes_per_token;
   options.adapter = o.adapter;
   options.tenant_salt = o.tenant_salt;
   setup.overlap = o.overlap == "auto" ? kv::Overlap::automatic : o.overlap == "on" ? kv::Overlap::on : kv::Overlap::off;
-  const auto fit = kv::fit_memory(setup.model, options, setup.input.workload.block_size(), setup.workers,
+  const auto fit = kv::fit_memory(setup.engine.model, options, setup.input.workload.block_size(), setup.workers,
                                   all_in_place(setup, dtype), setup.overlap, kv::machine_memory() / 4);
   if (!fit) return kv::error(fit);
   options.bytes_per_token = setup.bytes_per_token = fit->bytes_per_token;
@@ -110,14 +92,15 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
                     "{} bytes per token",
                     setup.workers, *options.bytes_per_token));
   }
-  auto geometry = kv::KvGeometry::make(setup.model, options, setup.input.workload.block_size());
+  auto geometry = kv::KvGeometry::make(setup.engine.model, options, setup.input.workload.block_size());
   if (!geometry) return kv::error(geometry);
   setup.geometry = std::move(*geometry);
   if (auto ok = choose_payload(o, dtype, setup); !ok) return ok;
 
   Bytes engine;
   if (o.engine_cache == "auto") {
-    engine = kv::engine_cache_bytes(setup.model, setup.gpu, setup.gpus());
+    engine =
+        kv::engine_cache_bytes(setup.engine.model, setup.engine.gpu, setup.engine.gpus(), setup.engine.weight_dtype);
   } else if (o.engine_cache != "off") {
     const auto size = kv::parse_bytes(o.engine_cache);
     if (!size)
@@ -174,6 +157,9 @@ Result<RunSetup> set_up(const RunOptions& options) {
   setup.input = std::move(*input);
   setup.warnings.insert(setup.warnings.begin(), setup.input.warnings.begin(), setup.input.warnings.end());
   if (auto ok = check_warmup(options, setup); !ok) return kv::error(ok);
+  const kv::Tokens longest(kv::summarize(setup.input.workload).max_input_tokens);
+  const std::string beyond = extrapolation_warning(*setup.engine.prefill, longest);
+  if (!beyond.empty()) setup.warnings.push_back(beyond);
   if (auto ok = lay_out(options, setup); !ok) return kv::error(ok);
   return setup;
 }
@@ -182,10 +168,10 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   kv::ReplayPlan plan;
   plan.workload = &setup.input.workload;
   plan.geometry = &*setup.geometry;
-  plan.prefill = setup.prefill.get();
-  plan.gpu = setup.gpu;
-  plan.gpus = setup.gpus();
-  plan.pp = setup.pp;
+  plan.prefill = setup.engine.prefill.get();
+  plan.gpu = setup.engine.gpu;
+  plan.gpus = setup.engine.gpus();
+  plan.pp = setup.engine.pp;
   plan.fetch = setup.fetch;
   plan.codec = codec;
   plan.payload = setup.payload;

@@ -14,23 +14,18 @@ struct Target {
 /// Everything that `kvbench run` needs, checked before anything is measured.
 struct RunSetup {
   WorkloadInput input;
-  kv::Model model;
-  kv::Gpu gpu;
-  std::uint32_t tp = 1, pp = 1;
+  Engine engine;
   std::optional<kv::KvGeometry> geometry;
   std::optional<std::uint64_t> bytes_per_token;  ///< asked for, or chosen to fit the memory
   kv::Bytes window;                              ///< of each worker
   kv::FetchPolicy fetch;
   kv::Overlap overlap = kv::Overlap::automatic;  ///< off, too, where there is no room for it
-  std::unique_ptr<kv::Prefill> prefill;
   kv::Blocks engine_cache;
   std::vector<Target> targets;
   std::vector<kv::CodecSpec> codecs;
   kv::PayloadContent payload;
   std::uint32_t workers = 1;
   std::vector<std::string> warnings;
-
-  std::uint32_t gpus() const { return tp * pp; }
 };
 kv::Result<RunSetup> set_up(const RunOptions& options);
 
