@@ -4,6 +4,7 @@
 
 #include "base/parse.hpp"
 #include "prefill/modelled.hpp"
+#include "prefill/profile_prefill.hpp"
 
 namespace kv {
 
@@ -23,6 +24,8 @@ std::span<const PrefillRow> prefills() {
   static const std::vector<PrefillRow> rows{
       {"modelled", "", "roofline of FLOPs, traffic and communication on a catalogue GPU, with its margin",
        make_modelled_prefill},
+      {"profile", "FILE", "what you measured of your own server: kvkit.prefill/1, CSV or vLLM's bench JSON, fitted",
+       make_profile_prefill},
   };
   return rows;
 }
