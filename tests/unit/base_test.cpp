@@ -5,6 +5,7 @@
 #include "base/options.hpp"
 #include "base/parse.hpp"
 #include "base/random.hpp"
+#include "base/rate.hpp"
 
 using namespace kv;
 
@@ -29,6 +30,19 @@ TEST_SUITE("base") {
     for (const char* bad : {"10", "s", "1y", "-1s", "1e400s", "400000d"}) {
       CAPTURE(bad);
       CHECK_FALSE(parse_duration(bad).has_value());
+    }
+  }
+
+  TEST_CASE("rates need a unit, of bits or of bytes") {
+    CHECK(*parse_rate("25Gbps") == 25e9 / 8);
+    CHECK(*parse_rate("100Gb/s") == 100e9 / 8);
+    CHECK(*parse_rate("3.2GB/s") == doctest::Approx(3.2e9));
+    CHECK(*parse_rate("1GiB/s") == 0x1p30);
+    CHECK(*parse_rate("500Mbps") == 62.5e6);
+    for (const char* bad :
+         {"25", "Gbps", "0Gbps", "-1Gbps", "25gbps", "25 Gbps", "1.2.3GB/s", "1e9B/s", "infGB/s", ""}) {
+      CAPTURE(bad);
+      CHECK_FALSE(parse_rate(bad).has_value());
     }
   }
 

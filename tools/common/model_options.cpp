@@ -6,11 +6,13 @@
 
 namespace kvtool {
 
-void add_model_options(CLI::App& command, ModelOptions& o) {
+void add_model_options(CLI::App& command, ModelOptions& o, bool with_model) {
   const std::string group = "Model and KV";
-  command.add_option("--model", o.model, "Catalogue name or a Hugging Face config.json (see: kvbench list models)")
-      ->capture_default_str()
-      ->group(group);
+  if (with_model) {
+    command.add_option("--model", o.model, "Catalogue name or a Hugging Face config.json (see: kvbench list models)")
+        ->capture_default_str()
+        ->group(group);
+  }
   command.add_option("--kv-dtype", o.kv_dtype, "Element type of the KV cache: fp32, bf16, fp16, fp8_e4m3, int8")
       ->capture_default_str()
       ->group(group);

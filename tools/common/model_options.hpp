@@ -14,8 +14,8 @@ struct ModelOptions {
   std::optional<std::uint32_t> tp = std::nullopt;
   std::uint32_t pp = 1;
 };
-/// The group "Model and KV".
-void add_model_options(CLI::App& command, ModelOptions& options);
+/// The group "Model and KV". Those that are asked for several models add --model themselves (`with_model` false).
+void add_model_options(CLI::App& command, ModelOptions& options, bool with_model = true);
 
 /// All but tp, which follows from the GPU where it is not given, and what only kvbench asks for.
 kv::Result<kv::KvOptions> kv_options(const ModelOptions& options);

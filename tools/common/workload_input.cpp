@@ -22,8 +22,8 @@ tl::unexpected<kv::Error> in_option(const char* option, const kv::Error& e) {
   return kv::error(e.code, fmt::format("{}: {}", option, e.message), e.hint);
 }
 
-void add_workload_options(CLI::App& command, WorkloadOptions& o) {
-  command.add_option("workload", o.path, "Mooncake-format JSONL; .gz and .zst too, - for stdin")->required();
+void add_workload_options(CLI::App& command, WorkloadOptions& o, bool required) {
+  command.add_option("workload", o.path, "Mooncake-format JSONL; .gz and .zst too, - for stdin")->required(required);
   const std::string group = "Workload";
   command.add_option("--block-size", o.block_size, "Tokens per block; inferred from the trace if not given")
       ->transform(count())

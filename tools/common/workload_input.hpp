@@ -20,8 +20,8 @@ struct WorkloadOptions {
   std::string sample = "1";
   std::uint64_t skip = 0, seed = 1;
 };
-/// The positional argument and the group "Workload".
-void add_workload_options(CLI::App& command, WorkloadOptions& options);
+/// The positional argument, which may be left out if not `required`, and the group "Workload".
+void add_workload_options(CLI::App& command, WorkloadOptions& options, bool required = true);
 
 struct WorkloadInput {
   kv::Workload workload;

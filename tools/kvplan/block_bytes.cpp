@@ -1,32 +1,15 @@
 #include <fmt/format.h>
 
 #include "base/parse.hpp"
-#include "codec/codec.hpp"
 #include "curve_options.hpp"
 #include "model/model.hpp"
-#include "probe/coding.hpp"
-#include "replay/payload.hpp"
+#include "stored_share.hpp"
 
 namespace kvtool {
 namespace {
 
 using kv::error;
 using kv::Result;
-
-constexpr std::size_t kPayload = std::size_t{1} << 20;
-
-/// Stored bytes a payload byte.
-Result<double> stored_share(const std::string& text, kv::Dtype dtype) {
-  const auto codec = kv::parse_codec(text);
-  if (!codec) return in_option("--codec", codec.error());
-  const auto fill = [](const kv::PayloadShape& shape, std::span<std::byte> payload) {
-    kv::PayloadSource({&shape, 1}).fill({0, 1}, 0, shape, payload);
-  };
-  const auto coding = kv::probe::Coding::make(*codec, kPayload, dtype, fill);
-  if (!coding) return in_option("--codec", coding.error());
-  if (coding->raw()) return 1.0;
-  return static_cast<double>(coding->value_bytes()) / static_cast<double>(coding->payload_bytes());
-}
 
 Result<double> payload_bytes(const CurveOptions& o, kv::Tokens block_size, const kv::KvOptions& options,
                              kv::Json& resolved) {
@@ -55,11 +38,11 @@ Result<BlockBytes> block_bytes(const CurveOptions& o, kv::Tokens block_size) {
   options->bytes_per_token = o.bytes_per_token;
   const auto payload = payload_bytes(o, block_size, *options, out.resolved);
   if (!payload) return error(payload);
-  const auto share = stored_share(o.codec, options->dtype);
-  if (!share) return error(share);
-  out.bytes = *payload * *share;
+  const auto codec = codec_figures(o.codec, options->dtype, false);
+  if (!codec) return error(codec);
+  out.bytes = *payload * codec->stored_share;
   out.resolved["payload_bytes_per_block"] = *payload;
-  out.resolved["stored_share"] = *share;
+  out.resolved["stored_share"] = codec->stored_share;
   out.resolved["bytes_per_block"] = *out.bytes;
   out.resolved["summary"] =
       fmt::format("{}, codec {}: {} a block of {} tokens",

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
       .add_commands =
           [](CLI::App& app, const std::vector<std::string>& command_line, int& exit_code) {
             kvtool::add_curve(app, command_line, exit_code);
+            kvtool::add_breakeven(app, command_line, exit_code);
             kvtool::add_merge(app, exit_code);
           },
   };
