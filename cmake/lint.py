@@ -19,7 +19,7 @@ from pathlib import Path
 TIDY, FORMAT = "clang-tidy-14", "clang-format-14"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kvkit-tidy"
 # Parsing LibTorch takes a minute and 2 GB a file.
-NOT_TIDIED = re.compile(r"^lib/torch/module")
+NOT_TIDIED = re.compile(r"^lib/torch/(module|kv_cache\.hpp)")
 
 
 def tracked(*patterns):

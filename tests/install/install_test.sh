@@ -27,6 +27,36 @@ cmake -S "$here/consumer" -B "$tmp/consumer" -G Ninja -DCMAKE_PREFIX_PATH="$tmp/
 cmake --build "$tmp/consumer"
 [ "$("$tmp/consumer/consumer")" = "64.0 KiB" ]
 
+# The example for LibTorch's tensors, where there is LibTorch: built with its C++ ABI, so of kvkit it may see plain C alone.
+if [ -e "$build/lib/kvkit/libkvkit_torch.so" ]; then
+  cmake -S "$here/../../examples" -B "$tmp/examples" -G Ninja -DCMAKE_PREFIX_PATH="$tmp/prefix" \
+    -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_BUILD_TYPE=Release >"$tmp/examples.log" || { cat "$tmp/examples.log" >&2; exit 1; }
+  cmake --build "$tmp/examples"
+  quick_start="$tmp/examples/quick_start"
+  "$quick_start" | tee "$tmp/raw"
+  grep -q 'K and V of \[1, 32, 128, 64\] bf16, 1048576 bytes: stored in local:' "$tmp/raw"
+  grep -q 'restored \[1, 32, 128, 64\]; largest difference: K 0, V 0' "$tmp/raw"
+  grep -q '^another prompt: not there' "$tmp/raw"
+  "$quick_start" local:?capacity=256MiB int8 | tee "$tmp/int8"
+  grep -q 'restored .* K 0\.[0-9]*, V 0\.[0-9]*$' "$tmp/int8"
+  if "$quick_start" lokal: 2>"$tmp/wrong"; then
+    echo "install_test: quick_start takes a backend that there is none of" >&2
+    exit 1
+  fi
+  grep -q 'hint: did you mean' "$tmp/wrong"
+  cmake -S "$here/facade" -B "$tmp/facade" -G Ninja -DCMAKE_PREFIX_PATH="$tmp/prefix" \
+    -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_BUILD_TYPE=Release >"$tmp/facade.log" || { cat "$tmp/facade.log" >&2; exit 1; }
+  cmake --build "$tmp/facade"
+  "$tmp/facade/facade"
+  if command -v redis-server >/dev/null; then
+    "$quick_start" spawn+redis: zstd | grep 'largest difference: K 0, V 0'
+  fi
+  if nm -C "$tmp/examples/CMakeFiles/quick_start.dir/quick_start.cpp.o" | grep ' U kv::'; then
+    echo "install_test: torch/kv_cache.hpp needs the symbols above of kvkit, which may have another C++ ABI" >&2
+    exit 1
+  fi
+fi
+
 # Configured by hand, without a preset, it is what users should measure with.
 cmake -S "$here/../.." -B "$tmp/plain" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" -DKVKIT_TESTS=OFF -DKVKIT_TORCH=OFF \
   >"$tmp/plain.log" || { cat "$tmp/plain.log" >&2; exit 1; }

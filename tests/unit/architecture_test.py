@@ -19,10 +19,11 @@ PROBE = MIDDLE | {"probe"}
 CURVE = MODEL | {"workload", "policy", "metrics", "curve"}
 IMPORT = MODEL | {"workload", "import"}
 ABOVE_CURVE = CURVE | {"profile", "stats"}
+STORE = MIDDLE | {"store"}
 TOP = PROBE | ABOVE_CURVE | {"import", "fetch", "plan", "replay", "report"}
 MAY_INCLUDE = {"base": BASE, "torch": BASE, "net": NET, "model": MODEL, **{d: MIDDLE for d in MIDDLE - MODEL - NET - {"torch"}},
                "curve": CURVE, "import": IMPORT, "profile": CURVE | {"profile"}, "stats": CURVE | {"stats"},
-               "probe": PROBE, "fetch": FETCH, "plan": PLAN, "replay": PROBE | {"fetch", "replay"}, "report": TOP}
+               "probe": PROBE, "store": STORE, "fetch": FETCH, "plan": PLAN, "replay": PROBE | {"fetch", "replay"}, "report": TOP}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 FORBIDDEN_IN_LIB = [
