@@ -15,7 +15,19 @@ std::string won(const Json& run) {
                      text_of(run, "breakeven.won_token_share", Unit::ratio));
 }
 
-/// "of 16,384": up to where it was looked.
+/// " (modelled)": never lets a computed time pass for a measured one.
+std::string source(const Json& run) {
+  const std::string provenance = text_at(run, "prefill.provenance");
+  return provenance.empty() || provenance == "measured" ? "" : " (" + provenance + ")";
+}
+
+/// Whether recomputing may take as long as fetching after all, by what the source of prefill times says of itself.
+std::string doubt(const Json& run, double fetch_ns, double recompute_ns) {
+  const auto high = number_at(run, "prefill.margin_high");
+  if (!high || fetch_ns > recompute_ns * *high) return {};
+  return fmt::format("; prefill may take up to {} of that, so it may win as well", figure_text(high, Unit::factor));
+}
+
 std::string from_where(const Json& run) {
   const std::string limit = text_of(run, "breakeven.limit_tokens", Unit::count);
   if (text_at(run, "breakeven.outcome") == "loses") return fmt::format("wins at no length up to {} tokens", limit);
@@ -30,8 +42,9 @@ std::string break_even_line(const Json& run) {
   if (number_at(run, "hits.block_hits").value_or(0) == 0) return {};
   if (text_at(run, "breakeven.outcome").empty()) return won(run) + "; too few fetches to tell from which length on";
   const auto rate = number_at(run, "breakeven.fetch_bytes_per_s");
-  return fmt::format("fetching takes {}{}, and {}; {}", text_of(run, "breakeven.fetch_fixed_ns", Unit::nanoseconds),
-                     rate ? " and " + figure_text(rate, Unit::bytes_per_s) : "", from_where(run), won(run));
+  return fmt::format(
+      "fetching takes {}{}, and against prefill{} {}; {}", text_of(run, "breakeven.fetch_fixed_ns", Unit::nanoseconds),
+      rate ? " and " + figure_text(rate, Unit::bytes_per_s) : "", source(run), from_where(run), won(run));
 }
 
 std::string policy_line(const Json& run) {
@@ -64,11 +77,11 @@ std::vector<std::string> loss_notes(const Json& report) {
     const auto recompute = number_at(run, "breakeven.reference_recompute_ns");
     if (!fetch || !recompute || *fetch <= *recompute) continue;
     const std::string codec = text_at(run, "codec");
-    notes.push_back(fmt::format("{}{} loses: fetching {} tokens, the mean hit, takes {}, recomputing them {}; it {}",
-                                text_at(run, "backend"), codec.empty() || codec == "raw" ? "" : " with " + codec,
-                                text_of(run, "breakeven.reference_tokens", Unit::count),
-                                figure_text(fetch, Unit::nanoseconds), figure_text(recompute, Unit::nanoseconds),
-                                from_where(run)));
+    notes.push_back(fmt::format(
+        "{}{} loses: fetching {} tokens, the mean hit, takes {}, recomputing them {}{}; it {}{}",
+        text_at(run, "backend"), codec.empty() || codec == "raw" ? "" : " with " + codec,
+        text_of(run, "breakeven.reference_tokens", Unit::count), figure_text(fetch, Unit::nanoseconds),
+        figure_text(recompute, Unit::nanoseconds), source(run), from_where(run), doubt(run, *fetch, *recompute)));
   }
   return notes;
 }

@@ -126,14 +126,16 @@ TEST_SUITE("fetch report") {
 
   TEST_CASE("lines of the table: break-even of a row that served, and what a policy other than always did") {
     RunResult run = losing_run();
-    CHECK(break_even_line(row_of(run)) ==
-          "fetching takes 12 ms and 2.00 GB/s, and wins from 2,048 tokens on (looked at up to 8,192); 25.0% of the "
-          "requests and 10.0% of the tokens won");
+    CHECK(
+        break_even_line(row_of(run)) ==
+        "fetching takes 12 ms and 2.00 GB/s, and against prefill (modelled) wins from 2,048 tokens on (looked at up to "
+        "8,192); 25.0% of the requests and 10.0% of the tokens won");
     CHECK(policy_line(row_of(run)) ==
           "adaptive: recomputed the hits of 2 requests, fetched those of 1 to learn, 2 of 3 hedges, 50 ms of GPU time "
           "in vain; regret 10.0% of TTFT, 1 of 4 chosen wrong (fetches not made are predicted)");
     run.break_even.prefix.reset();
-    CHECK(break_even_line(row_of(run)).find("and wins at no length up to 8,192 tokens; 25.0%") != std::string::npos);
+    CHECK(break_even_line(row_of(run)).find("(modelled) wins at no length up to 8,192 tokens; 25.0%") !=
+          std::string::npos);
     run.break_even.line.reset();
     CHECK(break_even_line(row_of(run)) ==
           "25.0% of the requests and 10.0% of the tokens won; too few fetches to tell from which length on");
@@ -147,8 +149,9 @@ TEST_SUITE("fetch report") {
     const std::vector<std::string> notes = loss_notes(report_of(run));
     REQUIRE(notes.size() == 1);
     CHECK(notes[0] ==
-          "redis://cache:6379 loses: fetching 512 tokens, the mean hit, takes 20 ms, recomputing them 8 ms; it wins "
-          "from 2,048 tokens on (looked at up to 8,192)");
+          "redis://cache:6379 loses: fetching 512 tokens, the mean hit, takes 20 ms, recomputing them 8 ms (modelled); "
+          "it "
+          "wins from 2,048 tokens on (looked at up to 8,192)");
     for (const Format format : {Format::table, Format::markdown}) {
       CHECK(render(report_of(run), format, {false, 300}).find("recomputing them 8 ms") != std::string::npos);
     }
@@ -156,6 +159,14 @@ TEST_SUITE("fetch report") {
     run.break_even.prefix.reset();
     CHECK(loss_notes(report_of(run))[0].find("with fp8 loses") != std::string::npos);
     CHECK(loss_notes(report_of(run))[0].find("it wins at no length up to 8,192 tokens") != std::string::npos);
+    // A margin of 1.25: 10 ms may be what recomputing takes, 10.1 ms may not.
+    run.break_even.reference_fetch = 9900us;
+    CHECK(loss_notes(report_of(run))[0].find("; prefill may take up to 1.25x of that, so it may win as well") !=
+          std::string::npos);
+    run.break_even.reference_fetch = 10100us;
+    CHECK(loss_notes(report_of(run))[0].find("may win") == std::string::npos);
+    run.prefill_provenance = "measured";
+    CHECK(loss_notes(report_of(run))[0].find("modelled") == std::string::npos);
     run.break_even.reference_fetch = 7ms;
     CHECK(loss_notes(report_of(run)).empty());
     CHECK(loss_notes(report_of(test::a_run())).empty());
