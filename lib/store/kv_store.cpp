@@ -175,7 +175,7 @@ Result<std::optional<Done>> KvStore::fetch() {
 
 /// Everything that comes is checked before it is believed. Another prefix under the same key is a miss.
 Result<bool> KvStore::decode(const Name& name, const Done& done, const Place& place) {
-  const auto corrupt = [](std::string why) { return error(Code::corrupt, "what is stored is corrupt: " + why); };
+  const auto corrupt = [](const std::string& why) { return error(Code::corrupt, "what is stored is corrupt: " + why); };
   const std::span<const std::byte> body(body_.get(), done.body_bytes);
   const auto header = read_header(header_);
   if (!header) return corrupt(header.error().message);
