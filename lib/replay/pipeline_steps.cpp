@@ -67,11 +67,12 @@ Duration Pipeline::step(const Batch& moving, const Batch& coding, const std::fun
 
 /// A step later than it was transferred a set is decoded; between two steps what has come is checked.
 void Pipeline::fetch_steps(const std::atomic<bool>& stop) {
+  const bool hedged = fetch_.give_up != Duration::max();
   beside_ = overlaps_ && items_.size() > set_values();
   for (std::uint32_t s = 0;; ++s) {
     Batch& in = batches_[beside_ ? s % 2 : 0];
     Batch& before = batches_[beside_ ? (s + 1) % 2 : 0];
-    if (measured() > fetch_.give_up) return;  // whatever is to come comes too late
+    if (hedged && measured() > fetch_.give_up) return;  // whatever is to come comes too late
     take_values(in, s, hit_end_);
     if (in.items.empty() && before.items.empty()) break;
     if (stopped(stop)) return;
