@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace kv {
 
@@ -58,8 +57,8 @@ std::optional<NonNegativeFit::Solution> NonNegativeFit::solve(unsigned allowed) 
   std::optional<Solution> best;
   for (unsigned support = 1; support < 1U << kTerms; ++support) {
     if ((support & ~allowed) != 0) continue;
-    auto found = on_support(support);
-    if (found && (!best || found->squares < best->squares)) best = std::move(found);
+    const auto found = on_support(support);
+    if (found && (!best || found->squares < best->squares)) best = found;
   }
   return best;
 }

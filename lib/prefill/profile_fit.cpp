@@ -159,6 +159,12 @@ std::string letters_and_digits(const std::string& text) {
   return out;
 }
 
+/// A short name, as "tiny", stands in too many others to mean anything there.
+bool is_within(const std::string& whole, const std::string& part) {
+  constexpr std::size_t kTelling = 6;
+  return part.size() >= kTelling && whole.find(part) != std::string::npos;
+}
+
 }  // namespace
 
 double PrefillTerms::seconds(const Model& model, Tokens cached, Tokens fresh) const {
@@ -202,7 +208,7 @@ Result<PrefillFit> fit_profile(const PrefillProfile& profile, const Model& model
 
 bool same_model(const std::string& profile_model, const std::string& model) {
   const std::string a = letters_and_digits(profile_model), b = letters_and_digits(model);
-  return a.empty() || a.find(b) != std::string::npos || (b.find(a) != std::string::npos && !a.empty());
+  return a.empty() || a == b || is_within(a, b) || is_within(b, a);
 }
 
 }  // namespace kv

@@ -38,7 +38,8 @@ struct PrefillFit {
 Result<PrefillFit> fit_profile(const PrefillProfile& profile, const Model& model, const std::string& name);
 
 /// Whether the profile is of this model, by names: letters and digits of the one within the other, case ignored, as
-/// "meta-llama/Llama-3.1-8B-Instruct" is of llama-3.1-8b. A profile that does not say passes.
+/// "meta-llama/Llama-3.1-8B-Instruct" is of llama-3.1-8b; names of fewer than six must be equal. A profile that does
+/// not say passes.
 bool same_model(const std::string& profile_model, const std::string& model);
 
 }  // namespace kv

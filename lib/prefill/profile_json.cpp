@@ -95,8 +95,11 @@ bool ProfileEvents::end_object() {
 }
 
 bool ProfileEvents::key(std::string& name) {
-  if (depth_ == 1) key_ = std::move(name);
-  if (in_point()) point_key_ = std::move(name);
+  if (depth_ == 1) {
+    key_ = std::move(name);
+  } else if (in_point()) {
+    point_key_ = std::move(name);
+  }
   return true;
 }
 

@@ -30,7 +30,9 @@ class ProfilePrefill final : public Prefill {
   }
   std::optional<PrefillMargin> margin() const override {
     return PrefillMargin{fit_.margin_low, fit_.margin_high,
-                         "leave-one-out residuals of the profile, 5th to 95th percentile"};
+                         fmt::format("each point of the profile predicted by all others, 5th to 95th percentile; "
+                                     "residuals of the fit: median {:.2g} %, p95 {:.2g} %",
+                                     100 * fit_.median_residual, 100 * fit_.p95_residual)};
   }
   std::optional<PrefillRange> range() const override { return PrefillRange{fit_.longest_prompt, fit_.most_cached}; }
 

@@ -184,6 +184,7 @@ TEST_SUITE("prefill fit") {
     CHECK(near(seconds(prefill->cost(Tokens(10'000), Tokens(2000))), Engine{}.at(10'000, 2000), 0.05));
     REQUIRE(prefill->margin().has_value());
     CHECK(prefill->margin()->low < 1);
+    CHECK(prefill->margin()->method.find("residuals of the fit: median ") != std::string::npos);
     CHECK(prefill->range()->prompt == Tokens(32768));
     CHECK(prefill->range()->cached == Tokens(29491));
     CHECK(prefill->cautions().empty());
@@ -217,6 +218,8 @@ TEST_SUITE("prefill fit") {
     CHECK(same_model("llama-3.1-8b", "Llama-3.1-8B-Instruct"));
     CHECK_FALSE(same_model("meta-llama/Llama-3.1-70B", "llama-3.1-8b"));
     CHECK_FALSE(same_model("llama-2-70b", "llama-2-7b"));
+    CHECK_FALSE(same_model("TinyLlama-1.1B", "tiny"));
+    CHECK(same_model("Tiny", "tiny"));
     PrefillProfile profile = profile_of({});
     profile.model = "qwen2.5-7b";
     const auto refused = make_profile_prefill(profile, llama(), "mine.json");

@@ -81,10 +81,19 @@ kv::Result<Engine> make_engine(const ModelOptions& kv, const EngineOptions& o) {
 
 std::string extrapolation_warning(const kv::Prefill& prefill, kv::Tokens longest_prompt) {
   const auto range = prefill.range();
-  if (!range || longest_prompt <= range->prompt) return {};
+  if (!range) return {};
+  if (longest_prompt > range->prompt) {
+    return fmt::format(
+        "prefill times are extrapolated: prompts have up to {} tokens, the measurements behind them up to {}",
+        kv::format_count(longest_prompt.count()), kv::format_count(range->prompt.count()));
+  }
+  // Where nothing cached was measured at all, cautions() says so; a little beyond is not worth a word.
+  if (range->cached == kv::Tokens(0) || longest_prompt <= 2 * range->cached) return {};
   return fmt::format(
-      "prefill times are extrapolated: prompts have up to {} tokens, the measurements behind them up to {}",
-      kv::format_count(longest_prompt.count()), kv::format_count(range->prompt.count()));
+      "prefill times behind long hits are extrapolated: prompts have up to {} tokens, and at most {} were cached in "
+      "the "
+      "measurements",
+      kv::format_count(longest_prompt.count()), kv::format_count(range->cached.count()));
 }
 
 }  // namespace kvtool

@@ -32,7 +32,8 @@ struct Engine {
 /// Fails (bad_input), naming the option, for what is not known or cannot be.
 kv::Result<Engine> make_engine(const ModelOptions& kv, const EngineOptions& engine);
 
-/// Whether the workload's longest prompt is more than the source of prefill times has data for, in words; empty: no.
+/// Whether the longest prompt, or a hit on most of it, is more than the source of prefill times has data for, in words;
+/// empty: no.
 std::string extrapolation_warning(const kv::Prefill& prefill, kv::Tokens longest_prompt);
 
 }  // namespace kvtool

@@ -65,7 +65,7 @@ Result<void> add_case(const BreakEvenOptions& o, const std::string& model, const
   if (!geometry) return error(geometry);
   if (engine->does_not_fit) warn(survey, engine->does_not_fit->message + ": " + engine->does_not_fit->hint);
   for (const std::string& text : engine->prefill->cautions()) warn(survey, text);
-  kv::Tokens longest(o.prefix + o.behind);
+  kv::Tokens longest(std::max(o.prefix + o.behind, o.longest));
   if (survey.document.workload) {
     longest = std::max(longest, kv::Tokens(survey.document.workload->max_input_tokens));
   }
