@@ -188,6 +188,11 @@ TEST_SUITE("prefill modelled") {
     CHECK(prefill->margin()->method == "cited utilisations of 36 to 65 % of peak");
     CHECK_FALSE(prefill->range().has_value());
     CHECK(prefill->cautions().empty());
+    const auto experts = *make_prefill("modelled", on("mixtral-8x7b", "h100", 0, 0));
+    CHECK(near(experts->margin()->high, 2 * 0.45 / 0.36));
+    CHECK(near(experts->margin()->low, 0.45 / 0.65));
+    CHECK(experts->margin()->method ==
+          "cited utilisations of 36 to 65 % of peak, and experts that take up to twice as long");
     CHECK_FALSE((*make_prefill("modelled", on("llama-3.1-70b", "h100", 0, 0.5)))->margin().has_value());
 
     const auto fp4 = *make_prefill("modelled", with(on("llama-3.1-8b", "h100"), WeightDtype::fp4));
@@ -195,6 +200,38 @@ TEST_SUITE("prefill modelled") {
     REQUIRE(fp4->cautions().size() == 1);
     CHECK(fp4->cautions()[0].find("fp4 weights are computed at the bf16 peak of h100") == 0);
     CHECK((*make_prefill("modelled", with(on("llama-3.1-8b", "b200"), WeightDtype::fp4)))->cautions().empty());
+  }
+
+  TEST_CASE("what TensorRT-LLM publishes for prompts of 2,048 tokens lies within the margin") {
+    // NVIDIA/TensorRT-LLM docs/source/performance.md of version 0.9, "Low Latency", batch 1: milliseconds to the first
+    // token; fp8 weights but on A100.
+    struct Published {
+      const char* gpu;
+      const char* model;
+      std::uint32_t tp;
+      double ms;
+    };
+    constexpr Published kPublished[] = {{"h200", "mistral-7b", 1, 31.7},       {"h200", "llama-2-7b", 1, 30.2},
+                                        {"h200", "llama-2-70b", 4, 103.0},     {"h200", "mixtral-8x7b", 2, 87.7},
+                                        {"h100", "mistral-7b", 1, 32.4},       {"h100", "llama-2-7b", 1, 30.8},
+                                        {"h100", "llama-2-70b", 8, 85.1},      {"h100", "mixtral-8x7b", 2, 89.5},
+                                        {"l40s", "mistral-7b", 1, 87.3},       {"l40s", "llama-2-7b", 1, 80.1},
+                                        {"l40s", "llama-2-70b", 4, 673.3},     {"l40s", "mixtral-8x7b", 4, 165.6},
+                                        {"a100-80g", "mistral-7b", 1, 139.6},  {"a100-80g", "llama-2-7b", 1, 132.4},
+                                        {"a100-80g", "llama-2-70b", 8, 249.2}, {"a100-80g", "mixtral-8x7b", 2, 160.9}};
+    for (const Published& row : kPublished) {
+      CAPTURE(row.gpu);
+      CAPTURE(row.model);
+      PrefillConfig config = on(row.model, row.gpu, row.tp, 0);
+      if (config.gpu.fp8_flops) config.weight_dtype = WeightDtype::fp8;
+      const auto prefill = *make_prefill("modelled", config);
+      const double ratio = row.ms / 1e3 / seconds(prefill->cost(Tokens(0), Tokens(2048)));
+      CAPTURE(ratio);
+      CHECK(ratio >= prefill->margin()->low);
+      CHECK(ratio <= prefill->margin()->high);
+      const bool hopper = config.gpu.bf16_flops == 989e12;
+      if (hopper && config.model.params == config.model.active_params) CHECK(std::abs(ratio - 1) < 0.2);
+    }
   }
 
   TEST_CASE("every GPU's margin holds its own utilisation, and one taken over is wider") {
