@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "model/config_fields.hpp"
+#include "model/config_text.hpp"
 #include "model/model.hpp"
 #include "model/weights.hpp"
 
@@ -17,7 +18,6 @@ using nlohmann::json;
 // Bounds far above any published model, so that no product of fields overflows 64 bits.
 constexpr std::uint64_t kMaxLayers = 4096, kMaxHidden = 1 << 20, kMaxHeads = 1 << 14, kMaxHeadDim = 1 << 14;
 constexpr std::uint64_t kMaxWidth = 1 << 24, kMaxExperts = 1 << 16, kMaxWindow = 1U << 31;
-constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxRopeText = 1000;
 
 // Fields of models whose KV is not sized here. Better no figure than a wrong one.
@@ -34,23 +34,6 @@ constexpr Unsupported kUnsupported[] = {
 };
 
 std::uint32_t narrow(std::uint64_t bounded) { return static_cast<std::uint32_t>(bounded); }
-
-Result<json> parse(std::string_view text, const std::string& file) {
-  bool too_deep = false;
-  const json::parser_callback_t watch = [&too_deep](int depth, json::parse_event_t, json&) {
-    too_deep = too_deep || depth > kMaxDepth;
-    return !too_deep;
-  };
-  try {
-    json whole = json::parse(text.begin(), text.end(), watch);
-    if (too_deep) return error(Code::bad_input, fmt::format("{}: nested deeper than {} levels", file, kMaxDepth));
-    if (!whole.is_object()) return error(Code::bad_input, fmt::format("{}: not a JSON object", file));
-    return whole;
-  } catch (const json::exception& e) {
-    return error(Code::bad_input, fmt::format("{}: {}", file, std::string(e.what()).substr(0, 300)),
-                 "the file must be the JSON that Hugging Face calls config.json");
-  }
-}
 
 std::uint64_t count_types(ConfigFields& fields, const json& types, const char* name, std::string_view type) {
   std::uint64_t found = 0;
@@ -245,7 +228,7 @@ std::string name_from(const std::string& file) {
 }  // namespace
 
 Result<Model> model_from_config(std::string_view text, const std::string& file) {
-  const Result<json> whole = parse(text, file);
+  const Result<json> whole = parse_config(text, file);
   if (!whole) return error(whole);
   // Models that also see or hear keep their language model's fields one level down.
   const auto nested = whole->find("text_config");

@@ -2,37 +2,19 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 
 #include "base/parse.hpp"
+#include "model/config_text.hpp"
 #include "model/model.hpp"
 
 namespace kv {
 namespace {
 
-constexpr std::size_t kMaxConfigBytes = 1 << 20;  // the largest public ones, with quantization maps, take 200 KB
 constexpr std::size_t kMaxRevision = 200;
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-Result<std::string> read_bounded(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(kMaxConfigBytes + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad() || (in.gcount() == 0 && !in.eof())) {
-    return error(Code::bad_input, fmt::format("{}: cannot be read", path),
-                 "--model takes a Hugging Face config.json or a name from `kvbench list models`");
-  }
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kMaxConfigBytes) {
-    return error(Code::bad_input,
-                 fmt::format("{}: larger than {}, so no config.json", path, format_bytes(Bytes(kMaxConfigBytes))),
-                 "give the model's config.json, not its weights or tokenizer");
-  }
   return text;
 }
 
@@ -50,7 +32,7 @@ tl::unexpected<Error> unknown(const char* kind, const std::string& name, const R
 
 Result<Model> find_model(const std::string& name_or_path) {
   if (name_or_path.ends_with(".json")) {
-    const Result<std::string> text = read_bounded(name_or_path);
+    const Result<std::string> text = read_config(name_or_path);
     if (!text) return error(text);
     return model_from_config(*text, name_or_path);
   }

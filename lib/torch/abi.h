@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KVKIT_TORCH_ABI_VERSION 1
+#define KVKIT_TORCH_ABI_VERSION 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,6 +15,7 @@ extern "C" {
 
 typedef struct KvTorchArena KvTorchArena;
 typedef struct KvTorchPickler KvTorchPickler;
+typedef struct KvTorchEngine KvTorchEngine;
 
 /* Numbers of kv::Dtype. */
 enum { KVKIT_TORCH_FP32 = 1, KVKIT_TORCH_BF16 = 2, KVKIT_TORCH_FP16 = 3, KVKIT_TORCH_FP8 = 4, KVKIT_TORCH_INT8 = 5 };
@@ -23,6 +24,41 @@ typedef struct KvTorchShape { /* contiguous [layers][planes][tokens][channels] *
   uint32_t dtype, layers, planes, reserved;
   uint64_t tokens, channels;
 } KvTorchShape;
+
+/* A decoder of the Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU. Flags are 0 or 1. */
+typedef struct KvTorchDecoder {
+  uint32_t compute_dtype; /* fp32, bf16 or fp16; 0: what this device multiplies fastest */
+  uint32_t kv_dtype;      /* fp32, bf16 or fp16: what K and V are rounded to as soon as they are made */
+  uint32_t layers, hidden, heads, kv_heads, head_dim, vocab;
+  uint32_t intermediate;               /* of the dense network, or of one expert */
+  uint32_t experts, experts_per_token; /* 0: dense */
+  uint32_t tied_head, qkv_bias, qk_norm;
+  uint32_t threads;       /* on a CPU; 0: one a core */
+  uint32_t chunk_tokens;  /* that one forward pass computes at most */
+  uint32_t random;        /* 1: weights from `seed`; 0: engine_set_weight gives all of them */
+  uint32_t rope_original; /* Llama 3 scaling: tokens of the original context; 0: no scaling */
+  double rope_theta, rope_factor, rope_low, rope_high;
+  double rms_eps;
+  uint64_t seed;
+  uint64_t max_tokens; /* of one sequence */
+} KvTorchDecoder;
+
+typedef struct KvTorchEngineInfo {
+  uint32_t compute_dtype, threads, is_cuda, reserved;
+  uint64_t weight_bytes, kv_bytes; /* held on the device */
+  char kernel[200];                /* what multiplies and what attends: "fp32 matmul, attention in blocks" */
+} KvTorchEngineInfo;
+
+/* Host time of one prefill. The parts are measured on a CPU only, where calls end when their work does. */
+typedef struct KvTorchPrefillTimes {
+  uint64_t total_ns, matmul_ns, attention_ns;
+} KvTorchPrefillTimes;
+
+/* Which KV of the engine's one sequence, as payloads lie: [layers][K, V][tokens][kv_heads x head_dim] of kv_dtype. */
+typedef struct KvTorchKvRange {
+  uint32_t first_layer, layers;
+  uint64_t first_token, tokens;
+} KvTorchKvRange;
 
 typedef struct KvTorchModule {
   uint32_t abi_version, struct_bytes;
@@ -51,10 +87,29 @@ typedef struct KvTorchModule {
                        uint64_t* written, char* err, size_t err_size);
   int (*pickle_decode)(KvTorchPickler*, const KvTorchShape*, const void* body, uint64_t body_bytes, void* payload,
                        char* err, size_t err_size);
+
+  /* One engine holds weights and the KV of one sequence; one thread at a time. Where memory runs out, err begins with
+   * KVKIT_TORCH_OUT_OF_MEMORY. */
+  int (*engine_create)(const KvTorchDecoder*, KvTorchEngine** out, KvTorchEngineInfo* info, char* err, size_t err_size);
+  void (*engine_destroy)(KvTorchEngine*);
+  /* Weights by their Hugging Face names, in any order and of any float dtype; engine_check_weights says which are
+   * missing. */
+  int (*engine_set_weight)(KvTorchEngine*, const char* name, uint32_t dtype, const uint64_t* shape, uint32_t rank,
+                           const void* data, uint64_t bytes, char* err, size_t err_size);
+  int (*engine_check_weights)(KvTorchEngine*, char* err, size_t err_size);
+  /* Computes tokens that stand behind the first `position` ones, whose KV must be there, and keeps their KV. Writes
+   * the logits behind each of the last `rows` tokens, [rows][vocab]; rows may be 0. */
+  int (*engine_prefill)(KvTorchEngine*, const uint32_t* tokens, uint64_t count, uint64_t position, float* logits,
+                        uint64_t rows, KvTorchPrefillTimes* times, char* err, size_t err_size);
+  /* Complete when the call returns. Every layer and plane is a copy of its own. */
+  int (*engine_write_kv)(KvTorchEngine*, const KvTorchKvRange*, const void* from, uint64_t bytes, char* err,
+                         size_t err_size);
+  int (*engine_read_kv)(KvTorchEngine*, const KvTorchKvRange*, void* to, uint64_t bytes, char* err, size_t err_size);
 } KvTorchModule;
 
 typedef const KvTorchModule* (*KvTorchEntry)(uint32_t abi_version); /* NULL: version not supported */
 #define KVKIT_TORCH_ENTRY "kvkit_torch_module"
+#define KVKIT_TORCH_OUT_OF_MEMORY "out of memory: "
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,9 @@
 #include <stdexcept>
 
 #include "torch/abi.h"
+#include "torch/module_engine.hpp"
 #include "torch/module_frame.hpp"
+#include "torch/module_guard.hpp"
 
 struct KvTorchArena {
   at::Tensor bytes;
@@ -25,6 +27,9 @@ struct KvTorchArena {
 
 namespace {
 
+using kv::guarded;
+using kv::say;
+using kv::scalar_type;
 using Shape = KvTorchShape;
 using ShapeKey = std::array<std::uint64_t, 5>;
 
@@ -43,26 +48,6 @@ constexpr std::size_t kMaxFrames = 4096;
 constexpr std::uint64_t kMaxPayloadBytes = std::uint64_t{2} << 30;
 // LibTorch 1.13 adds about 750 bytes, 2.6 about 1180; records are aligned to 64.
 constexpr std::uint64_t kMaxFrameBytes = 2048;
-
-void say(char* err, std::size_t size, const char* what) {
-  if (size > 0) std::snprintf(err, size, "%s", what);
-}
-
-/// Runs `work` so that no exception crosses the border.
-template <class Work>
-int guarded(char* err, std::size_t size, Work&& work) {
-  try {
-    work();
-    return 0;
-  } catch (const c10::Error& e) {
-    say(err, size, e.what_without_backtrace());
-  } catch (const std::exception& e) {
-    say(err, size, e.what());
-  } catch (...) {
-    say(err, size, "LibTorch threw something unknown");
-  }
-  return -1;
-}
 
 /// Total memory and name of the first CUDA device, from the driver: LibTorch's headers for it need the CUDA toolkit.
 std::uint64_t ask_driver(char* name, int name_size) {
@@ -164,22 +149,6 @@ int arena_read(KvTorchArena* arena, std::uint64_t slot, std::uint64_t offset, vo
   });
 }
 
-at::ScalarType scalar_type(std::uint32_t dtype) {
-  switch (dtype) {
-    case KVKIT_TORCH_FP32:
-      return at::kFloat;
-    case KVKIT_TORCH_BF16:
-      return at::kBFloat16;
-    case KVKIT_TORCH_FP16:
-      return at::kHalf;
-    case KVKIT_TORCH_FP8:
-    case KVKIT_TORCH_INT8:
-      return at::kByte;
-    default:
-      throw std::invalid_argument("unknown dtype");
-  }
-}
-
 std::uint64_t payload_bytes(const Shape& s) {
   const std::uint64_t element = at::elementSize(scalar_type(s.dtype));
   __extension__ using Wide = unsigned __int128;
@@ -272,6 +241,13 @@ constexpr KvTorchModule kModule = {
     pickle_bound,
     pickle_encode,
     pickle_decode,
+    kv::engine_create,
+    kv::engine_destroy,
+    kv::engine_set_weight,
+    kv::engine_check_weights,
+    kv::engine_prefill,
+    kv::engine_write_kv,
+    kv::engine_read_kv,
 };
 
 }  // namespace

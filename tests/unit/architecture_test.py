@@ -12,7 +12,7 @@ from pathlib import Path
 BASE = {"base"}
 NET = BASE | {"net"}
 MODEL = BASE | {"model"}
-MIDDLE = MODEL | NET | {"workload", "policy", "codec", "backend", "prefill", "metrics", "torch"}
+MIDDLE = MODEL | NET | {"workload", "policy", "codec", "backend", "prefill", "metrics", "torch", "engine"}
 FETCH = MODEL | {"prefill", "fetch"}
 PLAN = FETCH | {"workload", "plan"}
 PROBE = MIDDLE | {"probe"}
