@@ -1,7 +1,6 @@
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -29,27 +28,19 @@ void set_blas_threads(int threads) {
   if (set != nullptr) set(threads);
 }
 
-double matmul_seconds(at::ScalarType dtype) {
-  constexpr std::int64_t kRows = 32, kWidth = 256;
-  const at::Tensor a = at::ones({kRows, kWidth}, dtype), b = at::ones({kWidth, kWidth}, dtype);
-  double best = 1e9;
-  for (int i = 0; i < 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    at::mm(a, b);
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
+/// Whether the CPU itself multiplies bf16: elsewhere LibTorch does so in software, a hundred times slower than fp32. Not
+/// measured, so that a busy machine computes in the same dtype as an idle one.
+bool cpu_multiplies_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
 }
 
-/// Many CPUs multiply bf16 in software, a hundred times slower than fp32.
 std::uint32_t fastest_dtype(const KvTorchDecoder& shape, bool is_cuda) {
-  const std::uint32_t narrow = shape.kv_dtype;
-  if (is_cuda || narrow == KVKIT_TORCH_FP32) return narrow;
-  try {
-    if (matmul_seconds(scalar_type(narrow)) < matmul_seconds(at::kFloat)) return narrow;
-  } catch (const c10::Error&) {  // this LibTorch multiplies no fp16 on a CPU
-  }
-  return KVKIT_TORCH_FP32;
+  if (is_cuda) return shape.kv_dtype;
+  return shape.kv_dtype == KVKIT_TORCH_BF16 && cpu_multiplies_bf16() ? KVKIT_TORCH_BF16 : KVKIT_TORCH_FP32;
 }
 
 const char* dtype_text(std::uint32_t dtype) {
