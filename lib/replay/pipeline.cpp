@@ -52,9 +52,11 @@ Pipeline::Pipeline(const ReplayPlan& plan, const Backend& backend, Session& sess
       slots_(make_slots(plan, *codec_)),
       decider_(plan.fetch) {
   batches_[1].slot = slots_.count() / 2;
+  if (plan.engine != nullptr) engine_ = std::make_unique<EngineSide>(plan, *codec_);
 }
 
 bool Pipeline::overlaps(const ReplayPlan& plan, const Codec& codec) {
+  if (plan.engine != nullptr) return false;  // whose threads have the cores
   if (plan.overlap != Overlap::automatic) return plan.overlap == Overlap::on;
   const unsigned cores = std::thread::hardware_concurrency();
   // A codec's work, or layers that are copied to the engine while the next ones come.
@@ -79,6 +81,7 @@ void Pipeline::serve(std::size_t index, std::uint32_t engine_blocks, bool record
   happened_.fill(false);
   delta_ = {};
   stopped_ = false;
+  begin_compute(engine_blocks);
   look_up();
   hit_end_ = engine_blocks;
   const std::size_t end = choose_fetch(engine_blocks);
@@ -86,11 +89,13 @@ void Pipeline::serve(std::size_t index, std::uint32_t engine_blocks, bool record
     fetch(engine_blocks, end, stop);
     settle_fetch(engine_blocks);
   }
+  compute();
   store(stop);
   const TimePoint stored = SteadyClock::now();
   session_.finish(lease_);
   book_store(SteadyClock::now() - stored);
-  if (record_it && !stopped_) {
+  recompute();
+  if (record_it && !stopped_ && computed_) {
     record(engine_blocks);
   } else {
     record_trouble();
@@ -127,12 +132,13 @@ void Pipeline::fetch(std::size_t from, std::size_t to, const std::atomic<bool>& 
   copied_bytes_.assign(steps_.size(), 0);
   for (const Item& moved : std::span(items_).first(taken_)) {
     if (moved.block >= hit_end_) continue;
-    const std::uint32_t copies = on_device_ ? 0 : plan_.geometry->parts()[moved.part].upload_copies;
-    copied_bytes_[moved.step] += moved.shape.bytes().count() * copies;
+    const std::uint32_t copies = on_device_ && !engine_ ? 0 : plan_.geometry->parts()[moved.part].upload_copies;
+    if (!engine_) copied_bytes_[moved.step] += moved.shape.bytes().count() * copies;
     delta_.uploaded_bytes += moved.shape.bytes().count() * copies;
   }
   fetch_measured_ = measured();
   fetch_wall_ = walled(Phase::upload, 2);
+  if (engine_) fetch_wall_ += spent(Phase::upload);
 }
 
 /// What a hit that ends behind `to` needs. Layer by layer where each has its own value: the copy of one to the GPUs
@@ -168,7 +174,7 @@ void Pipeline::store(const std::atomic<bool>& stop) {
   missing_.assign(request_.blocks.size(), 0);
   value_bytes_.assign(request_.blocks.size(), 0);
   accepted_.assign(request_.blocks.size(), false);
-  if (lookup_failed_ || stopped(stop)) return;
+  if (lookup_failed_ || !computed_ || stopped(stop)) return;
   const TimePoint start = SteadyClock::now();
   session_.admit(lease_, accepted_);
   book_store(SteadyClock::now() - start);
@@ -183,10 +189,11 @@ void Pipeline::store(const std::atomic<bool>& stop) {
   if (stopped_) return;
   copied_bytes_.assign(steps_.size(), 0);
   for (const Item& moved : items_) {
-    if (!on_device_) copied_bytes_[moved.step] += moved.shape.bytes().count();
+    if (!on_device_ && !engine_) copied_bytes_[moved.step] += moved.shape.bytes().count();
   }
   store_measured_ += measured();
   store_wall_ += walled(Phase::download, -1);
+  if (engine_) store_wall_ += spent(Phase::download);
 }
 
 /// What storing takes beside its steps.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "replay/engine_side.hpp"
 #include "replay/helper.hpp"
 #include "replay/payload.hpp"
 #include "replay/replay.hpp"
@@ -35,7 +36,7 @@ class Pipeline {
   /// came before it was whole. Operations and what went wrong with them are counted in any case.
   void serve(std::size_t index, std::uint32_t engine_blocks, bool record, const std::atomic<bool>& stop);
 
-  const Repetition& recorded() const { return recorded_; }
+  Repetition recorded() const;
   const std::vector<std::string>& error_examples() const { return examples_; }
 
  private:
@@ -92,6 +93,15 @@ class Pipeline {
 
   void book_store(Duration time);
 
+  void begin_compute(std::uint32_t engine_blocks);
+  void compute();
+  void recompute();
+  bool upload(const Item& value, std::size_t slot);
+  void download(const Batch& batch);
+  void keep_stored(const Batch& batch);
+  void engine_failed(const Error& why);
+  static EngineSide::Value engine_value(const Item& item) { return {item.block, item.part, item.shape}; }
+
   void clear_steps();
   void take_values(Batch& batch, std::uint32_t step, std::size_t end);
   std::size_t set_values() const { return overlaps_ ? slots_.count() / 2 : slots_.count(); }
@@ -123,6 +133,7 @@ class Pipeline {
   Slots slots_;
   std::unique_ptr<Helper> helper_;  // from the first request that needs it
   FetchDecider decider_;
+  std::unique_ptr<EngineSide> engine_;  // where prefill is measured
 
   // of the request that is being served; kept to reuse their memory
   Request request_;
@@ -143,6 +154,8 @@ class Pipeline {
   Fetch fetch_;
   std::vector<FetchCut> cuts_;
   bool stopped_ = false;     // before it was whole
+  bool computed_ = true;     // the engine has not failed
+  Duration baseline_{0};     // of the engine without the backend, where measured
   std::size_t hit_end_ = 0;  // blocks [engine, hit_end_) were fetched
   std::size_t hit_begin_ = 0;
   std::vector<bool> accepted_;

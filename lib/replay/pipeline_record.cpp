@@ -69,6 +69,7 @@ void Pipeline::record_trouble() {
   trouble.ops = delta_.ops;
   trouble.failed_ops = delta_.failed_ops;
   trouble.corrupt_values = delta_.corrupt_values;
+  trouble.failed_requests = delta_.failed_requests;
   recorded_.counts.add(trouble);
 }
 
@@ -96,12 +97,12 @@ void Pipeline::record_times(Tokens cached, Tokens engine_cached) {
     const Tokens reusable = std::min(have, request_.input - Tokens(1));  // one token at least is computed
     return plan_.prefill->cost(reusable, request_.input - reusable);
   };
-  spent(Phase::prefill) = prefill(cached);
+  if (!engine_) spent(Phase::prefill) = prefill(cached);
   happened(Phase::prefill);
   happened(Phase::queue);
 
   const Duration ttft = spent(Phase::queue) + spent(Phase::lookup) + fetch_wall_ + spent(Phase::prefill);
-  const Duration baseline = spent(Phase::queue) + prefill(engine_cached);
+  const Duration baseline = spent(Phase::queue) + (engine_ ? baseline_ : prefill(engine_cached));
   recorded_.ttft.record(ttft);
   recorded_.ttft_baseline.record(baseline);
   const double ratio = seconds(baseline) / seconds(std::max(ttft, Duration(1)));

@@ -100,6 +100,7 @@ void Pipeline::store_steps(const std::atomic<bool>& stop) {
     if (in.items.empty() && before.items.empty()) break;
     if (stopped(stop)) return;
     make_payloads(in);
+    if (!computed_) return;
     if (beside_) {
       steps_.push_back(step(
           before, in, [&] { put(before); }, [&] { seal(in); }));
@@ -110,6 +111,7 @@ void Pipeline::store_steps(const std::atomic<bool>& stop) {
       steps_.push_back(spent(Phase::transfer_out) - transferred + in.coding);
     }
     settle_sealed(in);
+    keep_stored(in);
     settle_puts(before);
   }
 }

@@ -55,7 +55,10 @@ void Pipeline::settle_opened(const Batch& batch) {
     const Item& want = batch.items[done.op];
     const std::string& undecoded = batch.troubles[done.op];
     const std::string trouble = undecoded.empty() ? verify(want, batch.slot + done.op) : undecoded;
-    if (trouble.empty()) continue;
+    if (trouble.empty()) {
+      if (engine_ && !upload(want, batch.slot + done.op)) end_hit(want.block);
+      continue;
+    }
     end_hit(want.block);
     ++delta_.corrupt_values;
     example(want, "corrupt value: " + trouble);
@@ -67,6 +70,7 @@ std::string Pipeline::verify(const Item& want, std::size_t slot) {
   if (!plan_.verify) return {};
   const std::span<std::byte> payload = slots_.payload(slot).first(want.shape.bytes().count());
   delta_.verified_bytes += payload.size();
+  if (engine_) return engine_->is_as_stored(engine_value(want), payload) ? "" : "its KV is not what was stored";
   const Key& key = lease_.blocks[want.block].key;
   if (payloads_.verify(key, want.part, want.shape, payload, *codec_, scratch_)) return {};
   return "its payload is not what was stored";
@@ -95,6 +99,7 @@ std::string Pipeline::decode(const Item& want, std::size_t slot, const Done& don
 
 /// Off the clock: an engine has them.
 void Pipeline::make_payloads(const Batch& batch) {
+  if (engine_) return download(batch);
   for (std::size_t i = 0; i < batch.items.size(); ++i) {
     const Item& value = batch.items[i];
     const std::span<std::byte> payload = slots_.payload(batch.slot + i).first(value.shape.bytes().count());

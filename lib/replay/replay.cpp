@@ -167,6 +167,9 @@ Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
   needs.sessions = plan.workers;
   needs.replay_bytes =
       kProgramMemory.count() + plan.payload.held().count() + plan.workers * Pipeline::memory_bytes(plan, codec);
+  if (plan.engine != nullptr) {
+    needs.replay_bytes += (plan.engine->info().weight_bytes + plan.engine->info().kv_bytes).count();
+  }
   for (const KvPart& part : plan.geometry->parts()) {
     // A full block weighs most: a window ends at the block's end, so it is whole from the first block on at the latest.
     const std::size_t bound = codec.bound(part.shape(plan.workload->block_size(), plan.workload->block_size()));
@@ -186,6 +189,7 @@ Result<Duration> harness_overhead(const ReplayPlan& plan, std::uint64_t requests
   alone.warmup = 0;
   alone.repetitions = 1;
   alone.limit = requests;
+  alone.engine = nullptr;
   ReplayControl control;
   const auto result = replay(**null, alone, control);
   if (!result) return error(result);
@@ -193,9 +197,36 @@ Result<Duration> harness_overhead(const ReplayPlan& plan, std::uint64_t requests
   return from_seconds(only.wall_s / static_cast<double>(std::max<std::uint64_t>(only.counts.requests, 1)));
 }
 
+Result<void> check_engine_fits(const ReplayPlan& plan) {
+  if (plan.engine == nullptr) return {};
+  const auto& parts = plan.geometry->parts();
+  const bool plain = std::all_of(parts.begin(), parts.end(), [&plan](const KvPart& part) {
+    const Model& m = plan.engine_model;
+    return part.kind == KvPart::Kind::full && part.per_token.planes == 2 &&
+           part.per_token.channels == std::uint64_t{m.kv_heads} * m.head_dim;
+  });
+  std::uint64_t layers = 0;
+  for (const KvPart& part : parts) layers += part.per_token.layers;
+  if (!plain || layers != plan.engine_model.layers || plan.geometry->scaled() ||
+      plan.geometry->dtype() != plan.engine->info().kv) {
+    return error(Code::bad_input, "the measured engine has KV of one rank, of real size, without windows or states",
+                 "leave out --tp, --pp and --bytes-per-token, or use --prefill modelled");
+  }
+  if (plan.workers != 1) {
+    return error(Code::bad_input, "the measured engine serves one request at a time", "use --mode closed:1");
+  }
+  for (std::size_t i = 0; i < plan.workload->size(); ++i) {
+    if ((*plan.workload)[i].input <= plan.engine->max_tokens()) continue;
+    return error(Code::bad_input, fmt::format("request {} has {} tokens, but the engine was made for {}", i + 1,
+                                              (*plan.workload)[i].input.count(), plan.engine->max_tokens().count()));
+  }
+  return {};
+}
+
 Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl& control) {
   const auto codec = plan.codec.make();
   if (!codec) return error(codec);
+  if (auto fits = check_engine_fits(plan); !fits) return error(fits);
   Needs needs = needs_of(plan, **codec);
   needs.stop = &control.stop;
   if (auto started = backend.start(needs); !started) return error(started);
@@ -224,6 +255,11 @@ Result<RunResult> replay(Backend& backend, const ReplayPlan& plan, ReplayControl
   result.prefill_margin = plan.prefill->margin();
   result.upload_provenance = result.capabilities.device_memory ? "none" : "modelled";
   result.fetch = plan.fetch;
+  if (plan.engine != nullptr) {
+    result.engine = plan.engine->info();
+    result.prefill_provenance = result.upload_provenance = provenance_name(Provenance::measured);
+    result.prefill_device = result.engine->device;
+  }
   if (auto done = repeat(run, result); !done) return error(done);
   result.break_even = row_break_even(plan, result);
   return result;

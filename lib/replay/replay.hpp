@@ -4,6 +4,7 @@
 
 #include "backend/backend.hpp"
 #include "codec/codec.hpp"
+#include "engine/engine.hpp"
 #include "fetch/policy.hpp"
 #include "model/kv_geometry.hpp"
 #include "prefill/prefill.hpp"
@@ -19,9 +20,14 @@ struct ReplayPlan {
   const Workload* workload = nullptr;
   const KvGeometry* geometry = nullptr;
   const Prefill* prefill = nullptr;
-  Gpu gpu;                 ///< whose links upload and download are modelled on
-  std::uint32_t gpus = 1;  ///< of the engine, all ranks of all stages: each has a link
-  std::uint32_t pp = 1;    ///< stages among them, which work on a prompt one after the other
+  /// Computes every request where given, with the cache and without; `prefill` then only predicts. One worker, one rank
+  /// and payloads of real size without windows or states: see check_engine_fits().
+  Engine* engine = nullptr;
+  Model engine_model;              ///< whose shape the engine has
+  std::uint64_t check_logits = 0;  ///< requests with a hit whose logits are checked; needs an engine
+  Gpu gpu;                         ///< whose links upload and download are modelled on
+  std::uint32_t gpus = 1;          ///< of the engine, all ranks of all stages: each has a link
+  std::uint32_t pp = 1;            ///< stages among them, which work on a prompt one after the other
   FetchPolicy fetch;
   CodecSpec codec;
   PayloadContent payload;
@@ -44,6 +50,9 @@ struct ReplayControl {
 
 /// What the replay itself costs per request: wall time on null:, over at most `requests` of them.
 Result<Duration> harness_overhead(const ReplayPlan& plan, std::uint64_t requests);
+
+/// Whether the engine can serve such a plan; fails (bad_input) saying why not.
+Result<void> check_engine_fits(const ReplayPlan& plan);
 
 /// Starts `backend` and replays the workload against it, `repetitions` times, each on an empty name space, which is
 /// cleared again at the end; where it cannot be, the next repetition uses other keys, so that no leftover is a hit.

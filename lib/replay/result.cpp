@@ -92,6 +92,24 @@ void Repetition::merge(const Repetition& o) {
   store_s += o.store_s;
   store_wall_s += o.store_wall_s;
   interrupted = interrupted || o.interrupted;
+  if (!o.logits) return;
+  if (logits) {
+    logits->add(*o.logits);
+  } else {
+    logits = o.logits;
+  }
+}
+
+void LogitFindings::add(const LogitFindings& o) {
+  lossless = o.lossless;
+  for (const auto member : {&LogitFindings::requests, &LogitFindings::identical, &LogitFindings::misplaced_pieces,
+                            &LogitFindings::beyond_bound, &LogitFindings::decided, &LogitFindings::decided_same}) {
+    this->*member += o.*member;
+  }
+  for (const auto member :
+       {&LogitFindings::bound, &LogitFindings::most_from_unstored, &LogitFindings::most_from_recomputed}) {
+    this->*member = std::max(this->*member, o.*member);
+  }
 }
 
 }  // namespace kv

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "engine/engine.hpp"
 #include "fetch/break_even.hpp"
 #include "fetch/policy.hpp"
 #include "metrics/histogram.hpp"
@@ -56,6 +57,27 @@ struct Counts {
   void add(const Counts& other);
 };
 
+/// What --check-logits found: the logits behind KV that was stored and fetched, beside those behind KV that never was
+/// (at the same chunking) and those of recomputing all that the engine's own cache does not have.
+struct LogitFindings {
+  bool lossless = false;               ///< the codec's claim
+  std::uint64_t requests = 0;          ///< that were checked
+  std::uint64_t identical = 0;         ///< of them: bit by bit as behind KV that was never stored
+  std::uint64_t misplaced_pieces = 0;  ///< values that lay in the engine other than they had been stored
+  std::uint64_t beyond_bound = 0;      ///< requests further than the bound from recomputing
+  std::uint64_t decided = 0;           ///< recomputing's best two logits are further apart than twice the bound
+  std::uint64_t decided_same = 0;      ///< of them: the same token wins
+  double bound = 0;                    ///< the largest of them: see logit_bound()
+  double most_from_unstored = 0, most_from_recomputed = 0;  ///< largest distances of any logit
+
+  /// What must hold: nothing misplaced; where the codec loses nothing, identical, within the bound, the same token.
+  bool hold() const {
+    return misplaced_pieces == 0 &&
+           (!lossless || (identical == requests && beyond_bound == 0 && decided_same == decided));
+  }
+  void add(const LogitFindings& other);
+};
+
 /// One repetition of one backend x codec: exact counts, and every sample as a histogram.
 struct Repetition {
   Counts counts;
@@ -76,6 +98,7 @@ struct Repetition {
   FetchLog fetches;   ///< payload and time of those that came whole
   double wall_s = 0;  ///< elapsed: off-clock work included, modelled phases not
   bool interrupted = false;
+  std::optional<LogitFindings> logits;  ///< none: not asked for
 
   /// Adds another worker's share of the same repetition; wall_s and the backend's counts are not summed.
   void merge(const Repetition& other);
@@ -110,6 +133,7 @@ struct RunResult {
   std::string prefill_provenance, prefill_device, upload_provenance;
   std::optional<double> prefill_utilisation;
   std::optional<PrefillMargin> prefill_margin;
+  std::optional<EngineInfo> engine;  ///< that computed; none: prefill was not measured
   std::vector<Repetition> repetitions;
   std::optional<double> harness_overhead_ns_per_request;  ///< measured with null: in this same run
   std::vector<std::string> error_examples;                ///< at most kMaxErrorExamples, keys named
