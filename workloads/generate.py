@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the generated samples beside it, the same bytes every time, and prints what a reader should know of them.
 
-    workloads/generate.py           writes chat, agents, rag, oneshot and small_gpu.jsonl
+    workloads/generate.py           writes chat, agents, rag, oneshot, small_gpu and laptop_chat.jsonl
     workloads/generate.py --check   writes nothing; fails if a file differs
 """
 import json
@@ -17,6 +17,8 @@ SMALL_BLOCK = 64
 HBM_TOKENS = 390_000
 # What 1 GiB holds of Qwen2.5-7B's KV, 56 KiB a token, in whole blocks.
 SMALL_HBM_TOKENS = 18_688
+# As vLLM cuts: prompts that a laptop computes in a second have some dozens of blocks.
+LAPTOP_BLOCK = 16
 HERE = pathlib.Path(__file__).parent
 
 
@@ -97,6 +99,15 @@ def small_gpu(dice):
     return trace
 
 
+def laptop_chat(dice):
+    trace = Trace(LAPTOP_BLOCK)
+    for user in range(6):
+        conversation(trace, dice, f"user {user}", ("system prompt", 112), dice.random() * 60, 5,
+                     message=lambda: dice.between(16, 80), output=lambda: dice.between(16, 64),
+                     pause=lambda: 60 + dice.exponential(20))
+    return trace
+
+
 def agents(dice):
     trace = Trace()
     for agent in range(8):
@@ -153,7 +164,7 @@ def describe(name, requests, hbm_tokens, block_size):
 
 def main():
     check, same = "--check" in sys.argv[1:], True
-    for seed, make in enumerate((chat, agents, rag, oneshot, small_gpu), start=1):
+    for seed, make in enumerate((chat, agents, rag, oneshot, small_gpu, laptop_chat), start=1):
         path = HERE / f"{make.__name__}.jsonl"
         requests = list(make(Dice(seed)).lines())
         text = "".join(json.dumps(request) + "\n" for request in requests)
@@ -162,8 +173,8 @@ def main():
         elif not path.exists() or path.read_text() != text:
             print(f"{path} differs from what this script makes", file=sys.stderr)
             same = False
-        small = make is small_gpu
-        describe(path.name, requests, SMALL_HBM_TOKENS if small else HBM_TOKENS, SMALL_BLOCK if small else BLOCK)
+        block = {small_gpu: SMALL_BLOCK, laptop_chat: LAPTOP_BLOCK}.get(make, BLOCK)
+        describe(path.name, requests, SMALL_HBM_TOKENS if make is small_gpu else HBM_TOKENS, block)
     return 0 if same else 1
 
 

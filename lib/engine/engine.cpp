@@ -117,7 +117,7 @@ Bytes engine_memory(const EngineConfig& c) {
   const double element = c.compute ? dtype_bytes(*c.compute) : dtype_bytes(Dtype::fp32);
   const double tokens = static_cast<double>(c.max_tokens.count());
   const double chunk = std::min(static_cast<double>(c.chunk.count()), tokens);
-  const double weights = static_cast<double>(decoder_params(c.model, c.decoder)) * element;
+  const double weights = decoder_params(c.model, c.decoder) * element;
   // Random weights are made in fp32, one matrix at a time.
   const double largest = 4.0 * c.model.hidden * std::max(c.decoder.vocab, c.decoder.intermediate);
   const double kv_row = 2.0 * c.model.kv_heads * c.model.head_dim;
@@ -125,7 +125,8 @@ Bytes engine_memory(const EngineConfig& c) {
   constexpr double kQueryBlock = 128, kScoreCopies = 3, kHiddenCopies = 12;
   const double scores = kScoreCopies * c.model.heads * std::min(chunk, kQueryBlock) * tokens * element;
   const double activations = chunk * element * (kHiddenCopies * c.model.hidden + 3.0 * c.decoder.intermediate);
-  return Bytes(static_cast<std::uint64_t>(weights + largest + kv + scores + activations));
+  constexpr double kMost = 1e18;
+  return Bytes(static_cast<std::uint64_t>(std::min(weights + largest + kv + scores + activations, kMost)));
 }
 
 Result<std::unique_ptr<Engine>> Engine::make(const EngineConfig& config) {

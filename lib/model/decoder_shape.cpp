@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kSource =
-    "docs/models.md lists what the measured engine runs; --prefill modelled takes every model";
+    "docs/measured.md says what the measured engine runs; --prefill modelled takes every model";
 constexpr RopeScaling kLlama31{8192, 8, 1, 4};
 
 struct Row {
@@ -177,14 +177,12 @@ Result<DecoderShape> find_decoder_shape(const std::string& name_or_path) {
   return refused(model->name, "this model: its vocabulary and widths are not in the catalogue");
 }
 
-std::uint64_t decoder_params(const Model& m, const DecoderShape& s) {
-  const std::uint64_t hidden = m.hidden, queries = std::uint64_t{m.heads} * m.head_dim;
-  const std::uint64_t keys = std::uint64_t{m.kv_heads} * m.head_dim;
-  const std::uint64_t experts = std::max(s.experts, 1U), routed = s.experts == 0 ? 0 : hidden * s.experts;
-  const std::uint64_t attention = hidden * (2 * queries + 2 * keys) + (s.qkv_bias ? queries + 2 * keys : 0);
-  const std::uint64_t norms = 2 * hidden + (s.qk_norm ? 2 * m.head_dim : 0);
-  const std::uint64_t layer = attention + norms + routed + experts * 3 * hidden * s.intermediate;
-  return m.layers * layer + hidden + hidden * s.vocab * (s.tied_head ? 1 : 2);
+double decoder_params(const Model& m, const DecoderShape& s) {
+  const double hidden = m.hidden, queries = double(m.heads) * m.head_dim, keys = double(m.kv_heads) * m.head_dim;
+  const double attention = hidden * (2 * queries + 2 * keys) + (s.qkv_bias ? queries + 2 * keys : 0);
+  const double norms = 2 * hidden + (s.qk_norm ? 2.0 * m.head_dim : 0);
+  const double network = 3 * hidden * s.intermediate * std::max(s.experts, 1U) + hidden * s.experts;
+  return m.layers * (attention + norms + network) + hidden + hidden * s.vocab * (s.tied_head ? 1 : 2);
 }
 
 }  // namespace kv

@@ -35,6 +35,6 @@ Result<DecoderShape> find_decoder_shape(const std::string& name_or_path);
 Result<DecoderShape> decoder_shape_from_config(std::string_view json, const std::string& file, const Model& model);
 
 /// Weights of all matrices and norms.
-std::uint64_t decoder_params(const Model& model, const DecoderShape& shape);
+double decoder_params(const Model& model, const DecoderShape& shape);
 
 }  // namespace kv

@@ -64,6 +64,8 @@ struct PrefillRow {
   Result<std::unique_ptr<Prefill>> (*make)(const PrefillConfig& config);
 };
 std::span<const PrefillRow> prefills();
+/// The row of which nothing can be asked in advance: `kvbench run` has an engine of lib/engine instead.
+inline constexpr std::string_view kMeasuredPrefill = "measured";
 /// SPEC is a row's name, with ":argument" where the row wants one; it replaces config.argument. Fails (bad_input) for
 /// an unknown name, suggesting the nearest.
 Result<std::unique_ptr<Prefill>> make_prefill(const std::string& spec, PrefillConfig config);

@@ -20,10 +20,21 @@ std::string_view provenance_name(Provenance provenance) {
   return "unknown";
 }
 
+namespace {
+
+Result<std::unique_ptr<Prefill>> computed_elsewhere(const PrefillConfig&) {
+  return error(Code::bad_input, "'measured' computes, which only `kvbench run` does",
+               "measure once with `kvbench calibrate -o FILE`, then say profile:FILE");
+}
+
+}  // namespace
+
 std::span<const PrefillRow> prefills() {
   static const std::vector<PrefillRow> rows{
       {"modelled", "", "roofline of FLOPs, traffic and communication on a catalogue GPU, with its margin",
        make_modelled_prefill},
+      {std::string(kMeasuredPrefill), "",
+       "computes each prompt here, with the cache and without: a decoder in LibTorch", computed_elsewhere},
       {"profile", "FILE", "what you measured of your own server: kvkit.prefill/1, CSV or vLLM's bench JSON, fitted",
        make_profile_prefill},
   };

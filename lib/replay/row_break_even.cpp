@@ -29,7 +29,9 @@ RowBreakEven row_break_even(const ReplayPlan& plan, const RunResult& result) {
   const std::uint32_t pp = std::max(plan.pp, 1U);
   const FetchEngine engine{plan.prefill, plan.geometry, plan.gpus / pp, pp, plan.gpu.hbm_bytes_per_s};
   if (plan.geometry->scaled() || all.counts.requests == 0) return row;
-  row.decode_lost_gpu = decode_lost_gpu_time(engine, Bytes(all.counts.uploaded_bytes));
+  const bool on_cpu =
+      plan.engine != nullptr && !plan.engine->info().is_cuda;  // of which the GPU's figures tell nothing
+  if (!on_cpu) row.decode_lost_gpu = decode_lost_gpu_time(engine, Bytes(all.counts.uploaded_bytes));
   find_reference(plan, all.counts, row);
   if (row.reference == Tokens(0)) return row;
   row.reference_recompute = recompute_time(*plan.prefill, row.reference, row.behind);

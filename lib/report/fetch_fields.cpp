@@ -50,11 +50,16 @@ void add_gpu_time(Rows& rows) {
              "GPU time of recomputations that a fetch came before, over all samples",
              total_ns(&Repetition::hedge_wasted_gpu_s));
   rows.local("fetch.saved_gpu_ns", Unit::nanoseconds, Better::higher,
-             "GPU time of prefill that was not done, over all samples; the GPUs are free while KV travels",
-             total_ns(&Repetition::saved_gpu_s));
-  rows.local("fetch.decode_lost_gpu_ns", Unit::nanoseconds, Better::lower,
-             "GPU time that decoding loses to the uploaded bytes at most, over all samples: bytes / HBM bandwidth",
-             timed([](const Figures& f) { return ns(f.run.break_even.decode_lost_gpu); }));
+             "GPU time of prefill that was not done, over all samples; the GPUs are free while KV travels; null: "
+             "measured on a CPU",
+             [get = total_ns(&Repetition::saved_gpu_s)](const Figures& f) {
+               return f.run.engine && !f.run.engine->is_cuda ? Json(nullptr) : get(f);
+             });
+  rows.local(
+      "fetch.decode_lost_gpu_ns", Unit::nanoseconds, Better::lower,
+      "GPU time that decoding loses to the uploaded bytes at most, over all samples: bytes / HBM bandwidth; null: "
+      "measured on a CPU",
+      timed([](const Figures& f) { return ns(f.run.break_even.decode_lost_gpu); }));
 }
 
 void add_regret(Rows& rows) {

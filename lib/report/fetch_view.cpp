@@ -70,6 +70,27 @@ std::string policy_line(const Json& run) {
   return line;
 }
 
+std::string logits_line(const Json& run) {
+  const auto checked = number_at(run, "logits.checked_requests");
+  if (!checked) return {};
+  if (*checked == 0) return "not checked: no request had a hit that the backend served whole";
+  const std::string decided = fmt::format("{} of {} decided tokens the same as recomputed",
+                                          text_of(run, "logits.decided_same_requests", Unit::count),
+                                          text_of(run, "logits.decided_requests", Unit::count));
+  const auto moved = number_at(run, "logits.max_abs_from_unstored");
+  const std::string stored =
+      flag_at(run, "logits.lossless")
+          ? fmt::format("{} of {} bit-identical to KV that was never stored",
+                        text_of(run, "logits.identical_requests", Unit::count), figure_text(checked, Unit::count))
+          : fmt::format("the codec moves logits by up to {:.3g}, of {} checked", moved.value_or(0),
+                        figure_text(checked, Unit::count));
+  return fmt::format(
+      "{}{}; {}; from recomputed ones logits are up to {:.3g} away (bound {:.3g}){}",
+      flag_at(run, "logits.hold") ? "" : "WRONG: ", stored, decided,
+      number_at(run, "logits.max_abs_from_recomputed").value_or(0), number_at(run, "logits.bound").value_or(0),
+      number_at(run, "logits.misplaced_pieces").value_or(0) > 0 ? "; KV lies where it does not belong" : "");
+}
+
 std::vector<std::string> loss_notes(const Json& report) {
   std::vector<std::string> notes;
   for (const Json& run : list_at(report, "runs")) {

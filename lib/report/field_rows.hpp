@@ -90,5 +90,7 @@ class Rows {
 void add_times(Rows& rows);
 /// The fetch policy, its regret, and where this row breaks even.
 void add_fetch(Rows& rows);
+/// The engine that computed, and what --check-logits found.
+void add_engine(Rows& rows);
 
 }  // namespace kv

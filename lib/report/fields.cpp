@@ -166,6 +166,7 @@ std::vector<Field> make_fields() {
   add_lifetimes(rows);
   add_times(rows);
   add_fetch(rows);
+  add_engine(rows);
   add_trouble(rows);
   return rows.take();
 }

@@ -30,7 +30,8 @@ std::string phases_text(const Json& report, const Paint& paint, std::size_t widt
     for (const auto& [title, text] : {std::pair{"to first token", &line.first_token},
                                       {"store, behind", &line.store},
                                       {"break-even", &line.break_even},
-                                      {"fetch policy", &line.policy}}) {
+                                      {"fetch policy", &line.policy},
+                                      {"logits", &line.logits}}) {
       if (text->empty()) continue;
       out +=
           "    " + paint.dim(padded(title, kIndent - 4, Align::left)) + wrapped(*text, width, kIndent, kIndent) + "\n";
@@ -86,8 +87,10 @@ std::string render_markdown(const Json& report) {
   if (!harness.empty()) out += "- harness: " + markdown_text(harness) + "\n";
   for (const PhaseLines& line : phase_lines(report)) {
     out += fmt::format("- phases of {}: {}", markdown_text(line.name), markdown_text(line.first_token));
-    for (const auto& [title, text] :
-         {std::pair{"store, behind", &line.store}, {"break-even", &line.break_even}, {"fetch policy", &line.policy}}) {
+    for (const auto& [title, text] : {std::pair{"store, behind", &line.store},
+                                      {"break-even", &line.break_even},
+                                      {"fetch policy", &line.policy},
+                                      {"logits", &line.logits}}) {
       if (!text->empty()) out += fmt::format("; {}: {}", title, markdown_text(*text));
     }
     out += '\n';

@@ -196,7 +196,10 @@ std::vector<PhaseLines> phase_lines(const Json& report) {
         joined({backend_name(run), text_at(run, "codec"), server_name(run), flag_at(run, "scaled") ? "scaled" : ""},
                ", "),
         shares(run, all.first(kFirstStorePhase), requests) + fetched,
-        shares(run, all.subspan(kFirstStorePhase), requests) + stored, break_even_line(run), policy_line(run)};
+        shares(run, all.subspan(kFirstStorePhase), requests) + stored,
+        break_even_line(run),
+        policy_line(run),
+        logits_line(run)};
     if (!line.first_token.empty() || !line.store.empty()) lines.push_back(std::move(line));
   }
   return lines;

@@ -23,7 +23,7 @@ std::vector<int> runs_mood(const Json& report);
 /// Where the time of one run went: mean per request and share, of the time to the first token and of storing.
 struct PhaseLines {
   std::string name, first_token, store;
-  std::string break_even, policy;  ///< see below
+  std::string break_even, policy, logits;  ///< see below
 };
 std::vector<PhaseLines> phase_lines(const Json& report);
 
@@ -31,6 +31,8 @@ std::vector<PhaseLines> phase_lines(const Json& report);
 std::string break_even_line(const Json& run);
 /// What a policy that does not always fetch did, and how far from the best.
 std::string policy_line(const Json& run);
+/// What --check-logits found; empty where it was not asked for.
+std::string logits_line(const Json& run);
 /// In words, each row whose cache loses: fetching its mean hit takes longer than recomputing it.
 std::vector<std::string> loss_notes(const Json& report);
 

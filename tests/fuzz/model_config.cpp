@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "model/decoder_shape.hpp"
 #include "model/kv_geometry.hpp"
 #include "prefill/modelled.hpp"
 
@@ -34,6 +35,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   check(model->full_layers() <= model->layers && model->params >= model->active_params);
+  const Result<DecoderShape> decoder = decoder_shape_from_config(text, "fuzz.json", *model);
+  if (decoder) {
+    check(decoder->vocab != 0 && decoder->intermediate != 0 && decoder->rope_theta > 0);
+    check(decoder_params(*model, *decoder) > 0);
+  } else {
+    check(!decoder.error().message.empty() && decoder.error().message.size() < 1000);
+  }
   KvOptions options;
   size_up(*model, options, Tokens(512));
   options.dtype = Dtype::int8;

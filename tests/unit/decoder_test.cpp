@@ -199,7 +199,7 @@ TEST_SUITE("decoder") {
       const auto engine = engine_or_say(config);
       if (!engine) return;
       CHECK(engine_memory(config) >= engine->info().weight_bytes + engine->info().kv_bytes);
-      CHECK(engine->info().weight_bytes == Bytes(4 * decoder_params(one.model, one.shape)));
+      CHECK(engine->info().weight_bytes == Bytes(static_cast<std::uint64_t>(4 * decoder_params(one.model, one.shape))));
     }
   }
 }

@@ -14,6 +14,8 @@ void add_run(CLI::App& app, const std::vector<std::string>& command_line, int& e
 void add_report(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);
 void add_probe(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
+void add_calibrate(CLI::App& app, int& exit_code);
+void add_accuracy(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
 void add_peer(CLI::App& app, int& exit_code);
 
 }  // namespace kvtool

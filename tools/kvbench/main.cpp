@@ -16,6 +16,8 @@ int main(int argc, char** argv) {
             kvtool::add_run(app, command_line, exit_code);
             kvtool::add_probe(app, command_line, exit_code);
             kvtool::add_peer(app, exit_code);
+            kvtool::add_calibrate(app, exit_code);
+            kvtool::add_accuracy(app, command_line, exit_code);
             kvtool::add_report(app, exit_code);
             kvtool::add_list(app, exit_code);
           },

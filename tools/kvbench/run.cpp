@@ -86,6 +86,11 @@ void run_row(const Target& target, const kv::CodecSpec& codec, const RunSetup& s
   }
   row->backend = target.spec.text;
   for (const kv::Repetition& repetition : row->repetitions) {
+    if (repetition.logits && !repetition.logits->hold()) {
+      say(fmt::format("kvbench: {}, codec {}: restored KV does not give the logits that it must: see .logits\n",
+                      row->backend, row->codec));
+      out.exit_code = std::max(out.exit_code, 1);
+    }
     const kv::Counts& c = repetition.counts;
     if (c.failed_requests + c.failed_ops + c.corrupt_values != 0) out.exit_code = std::max(out.exit_code, 1);
   }

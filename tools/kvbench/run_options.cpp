@@ -25,8 +25,10 @@ void add_payload_options(CLI::App& command, RunOptions& o) {
 
 void add_engine_cache_option(CLI::App& command, RunOptions& o) {
   command
-      .add_option("--engine-cache", o.engine_cache,
-                  "The engine's own prefix cache in HBM: auto (what the GPU leaves), off, or a size like 20GiB")
+      .add_option(
+          "--engine-cache", o.engine_cache,
+          "The engine's own prefix cache in HBM: auto (what the GPU leaves; off with --prefill measured), off, or a "
+          "size like 20GiB")
       ->capture_default_str()
       ->group("Engine");
 }
@@ -59,6 +61,13 @@ void add_measure_options(CLI::App& command, RunOptions& o) {
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str()
       ->group(group);
+  command
+      .add_option("--check-logits", o.check_logits,
+                  "With --prefill measured: requests with a hit of which the logits are compared with those behind KV "
+                  "that was never stored, and with recomputing")
+      ->transform(count())
+      ->type_name("N")
+      ->group(group);
   command.add_flag("--no-verify", o.no_verify, "Do not compare fetched bytes with what was stored")->group(group);
 }
 
@@ -80,6 +89,7 @@ void add_run_options(CLI::App& command, RunOptions& o) {
   add_payload_options(command, o);
   add_engine_options(command, o.engine);
   add_engine_cache_option(command, o);
+  add_measured_options(command, o.measured);
   add_measure_options(command, o);
   command.footer(
       "Examples:\n"
@@ -87,6 +97,8 @@ void add_run_options(CLI::App& command, RunOptions& o) {
       "  kvbench run workloads/chat.jsonl --bytes-per-token 64\n"
       "  kvbench run trace.jsonl.zst --backend redis://cache.internal:6379 --model llama-3.1-70b --gpu h100\n"
       "  kvbench run trace.jsonl --backend 'local:?capacity=8GiB' --bytes-per-token 64 --format json -o run.json\n"
+      "  kvbench run workloads/laptop.jsonl --model small --prefill measured --codec raw --codec fp8 --check-logits "
+      "20\n"
       "Passwords come from KVKIT_REDIS_PASSWORD, never from the command line.");
 }
 

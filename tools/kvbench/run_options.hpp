@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/engine_options.hpp"
+#include "common/measured_options.hpp"
 #include "common/model_options.hpp"
 #include "common/workload_input.hpp"
 
@@ -21,6 +22,8 @@ struct RunOptions {
 
   EngineOptions engine;
   std::string engine_cache = "auto";
+  MeasuredOptions measured;
+  std::uint64_t check_logits = 0;
 
   std::string mode = "closed:1", overlap = "auto", fetch = "always";
   std::uint64_t warmup = 0;
@@ -29,6 +32,9 @@ struct RunOptions {
 
   std::string format = "table", output;
 };
+
+/// Whether prompts are computed here and now.
+inline bool is_measured(const RunOptions& options) { return options.engine.prefill == kv::kMeasuredPrefill; }
 
 /// The one option table of `kvbench run`.
 void add_run_options(CLI::App& command, RunOptions& options);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "engine/engine_prefill.hpp"
 #include "metrics/machine.hpp"
 #include "replay/memory_fit.hpp"
 
@@ -35,7 +36,46 @@ Result<void> check_warmup(const RunOptions& o, const RunSetup& setup) {
   return {};
 }
 
+/// Options that would do nothing say so.
+Result<void> check_measured(const RunOptions& o) {
+  if (is_measured(o)) {
+    if (o.payload == RunOptions().payload && !o.bytes_per_token) return {};
+    return kv::error(Code::bad_input, "--payload, --bytes-per-token: with --prefill measured KV is the engine's own",
+                     "leave them out");
+  }
+  const MeasuredOptions preset;
+  const bool asked = o.check_logits != 0 || !o.measured.weights.empty() ||
+                     o.measured.compute_dtype != preset.compute_dtype || o.measured.threads != preset.threads ||
+                     o.measured.chunk != preset.chunk || o.measured.seed != preset.seed;
+  if (!asked) return {};
+  return kv::error(Code::bad_input,
+                   "--check-logits and the options of the measured engine need an engine that computes",
+                   "add --prefill measured");
+}
+
+/// The engine of this machine: one rank, of which the GPU's figures tell nothing.
+Result<void> find_measured_engine(const RunOptions& o, RunSetup& setup) {
+  auto model = measured_model(o.kv, o.measured);
+  if (!model) return kv::error(model);
+  auto gpu = kv::find_gpu(o.engine.gpu);
+  if (!gpu) return in_option("--gpu", gpu.error());
+  setup.engine.model = std::move(*model);
+  setup.engine.gpu = std::move(*gpu);
+  return {};
+}
+
+Result<void> start_measured_engine(const RunOptions& o, kv::Tokens longest, RunSetup& setup) {
+  auto engine = make_measured_engine(o.kv, o.measured, longest);
+  if (!engine) return kv::error(engine);
+  setup.computes = std::move(*engine);
+  auto prefill = kv::predict_prefill(*setup.computes, setup.engine.model, longest);
+  if (!prefill) return kv::error(prefill);
+  setup.engine.prefill = std::move(*prefill);
+  return {};
+}
+
 Result<void> find_engine(const RunOptions& o, RunSetup& setup) {
+  if (is_measured(o)) return find_measured_engine(o, setup);
   auto engine = make_engine(o.kv, o.engine);
   if (!engine) return kv::error(engine);
   setup.engine = std::move(*engine);
@@ -98,7 +138,9 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   if (auto ok = choose_payload(o, dtype, setup); !ok) return ok;
 
   Bytes engine;
-  if (o.engine_cache == "auto") {
+  if (o.engine_cache == "auto" && is_measured(o)) {
+    engine = Bytes();
+  } else if (o.engine_cache == "auto") {
     engine =
         kv::engine_cache_bytes(setup.engine.model, setup.engine.gpu, setup.engine.gpus(), setup.engine.weight_dtype);
   } else if (o.engine_cache != "off") {
@@ -108,7 +150,7 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
     engine = *size;
   }
   setup.engine_cache = kv::Blocks(engine / setup.geometry->engine_block());
-  if (o.engine_cache != "off" && setup.engine_cache == kv::Blocks(0)) {
+  if (engine != Bytes() && setup.engine_cache == kv::Blocks(0)) {
     setup.warnings.push_back(fmt::format(
         "--engine-cache {}: {} hold not one block of {}, so the baseline recomputes every prompt and speedups are high",
         o.engine_cache, kv::format_bytes(engine), kv::format_bytes(setup.geometry->engine_block())));
@@ -144,6 +186,7 @@ std::string unique_name() {
 
 Result<RunSetup> set_up(const RunOptions& options) {
   RunSetup setup;
+  if (auto ok = check_measured(options); !ok) return kv::error(ok);
   const auto workers = parse_mode(options.mode);
   if (!workers) return kv::error(workers);
   setup.workers = *workers;
@@ -158,6 +201,9 @@ Result<RunSetup> set_up(const RunOptions& options) {
   setup.warnings.insert(setup.warnings.begin(), setup.input.warnings.begin(), setup.input.warnings.end());
   if (auto ok = check_warmup(options, setup); !ok) return kv::error(ok);
   const kv::Tokens longest(kv::summarize(setup.input.workload).max_input_tokens);
+  if (is_measured(options)) {
+    if (auto ok = start_measured_engine(options, longest, setup); !ok) return kv::error(ok);
+  }
   const std::string beyond = extrapolation_warning(*setup.engine.prefill, longest);
   if (!beyond.empty()) setup.warnings.push_back(beyond);
   if (auto ok = lay_out(options, setup); !ok) return kv::error(ok);
@@ -169,6 +215,9 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.workload = &setup.input.workload;
   plan.geometry = &*setup.geometry;
   plan.prefill = setup.engine.prefill.get();
+  plan.engine = setup.computes.get();
+  plan.engine_model = setup.engine.model;
+  plan.check_logits = options.check_logits;
   plan.gpu = setup.engine.gpu;
   plan.gpus = setup.engine.gpus();
   plan.pp = setup.engine.pp;

@@ -15,6 +15,7 @@ struct Target {
 struct RunSetup {
   WorkloadInput input;
   Engine engine;
+  std::unique_ptr<kv::Engine> computes;  ///< where prefill is measured
   std::optional<kv::KvGeometry> geometry;
   std::optional<std::uint64_t> bytes_per_token;  ///< asked for, or chosen to fit the memory
   kv::Bytes window;                              ///< of each worker

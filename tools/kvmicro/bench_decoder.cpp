@@ -97,9 +97,9 @@ void decoder_kv(benchmark::State& state, Pieces pieces) {
 
 BENCHMARK_CAPTURE(decoder_prefill, tiny, "tiny")->Arg(512)->Arg(2048)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(decoder_prefill, small, "small")->Arg(512)->Arg(1024)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(decoder_kv, inject/whole, Pieces{4096, false, true})->UseManualTime();
-BENCHMARK_CAPTURE(decoder_kv, inject/blocks_of_512, Pieces{512, false, true})->UseManualTime();
-BENCHMARK_CAPTURE(decoder_kv, inject/blocks_of_16, Pieces{16, false, true})->UseManualTime();
-BENCHMARK_CAPTURE(decoder_kv, inject/blocks_of_16_by_layer, Pieces{16, true, true})->UseManualTime();
-BENCHMARK_CAPTURE(decoder_kv, export/whole, Pieces{4096, false, false})->UseManualTime();
-BENCHMARK_CAPTURE(decoder_kv, export/blocks_of_16, Pieces{16, false, false})->UseManualTime();
+BENCHMARK_CAPTURE(decoder_kv, inject / whole, Pieces{4096, false, true})->UseManualTime();
+BENCHMARK_CAPTURE(decoder_kv, inject / blocks_of_512, Pieces{512, false, true})->UseManualTime();
+BENCHMARK_CAPTURE(decoder_kv, inject / blocks_of_16, Pieces{16, false, true})->UseManualTime();
+BENCHMARK_CAPTURE(decoder_kv, inject / blocks_of_16_by_layer, Pieces{16, true, true})->UseManualTime();
+BENCHMARK_CAPTURE(decoder_kv, export / whole, Pieces{4096, false, false})->UseManualTime();
+BENCHMARK_CAPTURE(decoder_kv, export / blocks_of_16, Pieces{16, false, false})->UseManualTime();
