@@ -36,12 +36,13 @@ void add_logits(Rows& rows) {
         "logits." + std::move(key), Unit::amount, Better::lower, std::move(meaning),
         of_logits([member](const LogitFindings& l) { return l.requests == 0 ? Json(nullptr) : finite(l.*member); }));
   };
-  rows.context("logits.hold", Unit::flag,
-               "what must hold does: nothing misplaced and, where the codec loses nothing, all checked requests "
-               "identical, within the bound, and of the same token where it is decided; null: not asked for",
-               of_logits([](const LogitFindings& l) { return Json(l.hold()); }));
-  rows.context("logits.lossless", Unit::flag, "the codec claims to lose nothing",
-               of_logits([](const LogitFindings& l) { return Json(l.lossless); }));
+  rows.context(
+      "logits.outcome", Unit::text,
+      "holds or fails. What must hold: nothing misplaced and, where the codec loses nothing, all checked requests "
+      "identical, within the bound, and of the same token where it is decided; null: not asked for",
+      of_logits([](const LogitFindings& l) { return Json(l.hold() ? "holds" : "fails"); }));
+  rows.context("logits.codec", Unit::text, "lossless or lossy: what the codec claims; null: not asked for",
+               of_logits([](const LogitFindings& l) { return Json(l.lossless ? "lossless" : "lossy"); }));
   count("checked_requests", Better::neither, "requests with a hit whose logits were compared",
         &LogitFindings::requests);
   count("identical_requests", Better::higher,

@@ -79,14 +79,14 @@ std::string logits_line(const Json& run) {
                                           text_of(run, "logits.decided_requests", Unit::count));
   const auto moved = number_at(run, "logits.max_abs_from_unstored");
   const std::string stored =
-      flag_at(run, "logits.lossless")
+      text_at(run, "logits.codec") == "lossless"
           ? fmt::format("{} of {} bit-identical to KV that was never stored",
                         text_of(run, "logits.identical_requests", Unit::count), figure_text(checked, Unit::count))
           : fmt::format("the codec moves logits by up to {:.3g}, of {} checked", moved.value_or(0),
                         figure_text(checked, Unit::count));
   return fmt::format(
       "{}{}; {}; from recomputed ones logits are up to {:.3g} away (bound {:.3g}){}",
-      flag_at(run, "logits.hold") ? "" : "WRONG: ", stored, decided,
+      text_at(run, "logits.outcome") == "holds" ? "" : "WRONG: ", stored, decided,
       number_at(run, "logits.max_abs_from_recomputed").value_or(0), number_at(run, "logits.bound").value_or(0),
       number_at(run, "logits.misplaced_pieces").value_or(0) > 0 ? "; KV lies where it does not belong" : "");
 }
