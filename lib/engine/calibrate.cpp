@@ -61,7 +61,13 @@ CalibrationPlan quick_calibration(Tokens longest) {
 Result<PrefillProfile> calibrate(Engine& engine, const std::string& model, const CalibrationPlan& plan,
                                  const std::atomic<bool>& stop,
                                  const std::function<void(std::size_t done, std::size_t all)>& progress) {
+  for (const Tokens length : plan.lengths) {
+    if (length != Tokens(0) && length <= engine.max_tokens()) continue;
+    return error(Code::bad_input, fmt::format("prompts of {} tokens cannot be timed: the engine was made for {}",
+                                              length.count(), engine.max_tokens().count()));
+  }
   std::vector<Timed> points = points_of(plan);
+  if (points.empty()) return error(Code::bad_input, "nothing to time");
   Random random(plan.seed);
   std::vector<std::uint32_t> tokens(engine.max_tokens().count());
   for (std::uint32_t& token : tokens) token = static_cast<std::uint32_t>(random.below(engine.vocab()));

@@ -23,7 +23,8 @@ CalibrationPlan quick_calibration(Tokens longest);
 
 /// Times the engine; nothing of what it computes is looked at, for time does not depend on it. The first prefill warms
 /// up and does not count. A point in the profile is one measurement. `progress` hears how many of all are done; once
-/// `stop` is set what was measured until then is returned.
+/// `stop` is set what was measured until then is returned. Fails (bad_input) for lengths that the engine was not made
+/// for.
 Result<PrefillProfile> calibrate(Engine& engine, const std::string& model, const CalibrationPlan& plan,
                                  const std::atomic<bool>& stop,
                                  const std::function<void(std::size_t done, std::size_t all)>& progress = {});

@@ -8,19 +8,21 @@ namespace {
 
 class EnginePrefill final : public Prefill {
  public:
-  EnginePrefill(Model model, const PrefillTerms& terms, std::string device)
-      : model_(std::move(model)), terms_(terms), device_(std::move(device)) {}
+  EnginePrefill(Model model, const PrefillTerms& terms, std::string device, std::vector<std::string> cautions)
+      : model_(std::move(model)), terms_(terms), device_(std::move(device)), cautions_(std::move(cautions)) {}
 
   Duration cost(Tokens cached, Tokens fresh) const override {
     return from_seconds(terms_.seconds(model_, cached, fresh));
   }
   Provenance provenance() const override { return Provenance::measured; }
   std::string device() const override { return device_; }
+  std::vector<std::string> cautions() const override { return cautions_; }
 
  private:
   Model model_;
   PrefillTerms terms_;
   std::string device_;
+  std::vector<std::string> cautions_;
 };
 
 PrefillTerms in_proportion(const PrefillProfile& profile) {
@@ -41,7 +43,13 @@ Result<std::unique_ptr<Prefill>> predict_prefill(Engine& engine, const Model& mo
   const auto profile = calibrate(engine, model.name, quick_calibration(longest), never);
   if (!profile) return error(profile);
   const auto fit = fit_profile(*profile, model, "the engine's own times");
-  return std::make_unique<EnginePrefill>(model, fit ? fit->terms : in_proportion(*profile), engine.info().device);
+  std::vector<std::string> cautions;
+  if (!fit) {
+    cautions.push_back("a few times of this engine contradict each other (" + fit.error().message +
+                       "): what is predicted of it, break-even and adaptive choices, is in proportion to tokens");
+  }
+  return std::make_unique<EnginePrefill>(model, fit ? fit->terms : in_proportion(*profile), engine.info().device,
+                                         std::move(cautions));
 }
 
 }  // namespace kv

@@ -7,8 +7,8 @@
 namespace kv {
 
 /// Predicts what the engine will take, from a few prefills of up to `longest` tokens that are timed now: the modelled
-/// engine's form fitted to them, or, where they contradict each other, time in proportion to fresh tokens. For decisions
-/// that must be made before anything is computed; `measured`, because that is what it rests on.
+/// engine's form fitted to them, or, where they contradict each other, time in proportion to fresh tokens. For
+/// decisions that must be made before anything is computed; `measured`, because that is what it rests on.
 Result<std::unique_ptr<Prefill>> predict_prefill(Engine& engine, const Model& model, Tokens longest);
 
 }  // namespace kv

@@ -15,7 +15,10 @@ double log_sum(std::span<const float> logits) {
   return most + std::log(sum);
 }
 
-double rounding(Dtype dtype) { return dtype == Dtype::bf16 ? 0x1p-8 : dtype == Dtype::fp16 ? 0x1p-10 : 0; }
+double rounding(Dtype dtype) {
+  if (dtype == Dtype::bf16) return 0x1p-8;
+  return dtype == Dtype::fp16 ? 0x1p-10 : 0;
+}
 
 }  // namespace
 

@@ -19,6 +19,11 @@ Result<std::vector<fs::path>> list_files(const std::string& directory) {
   for (fs::directory_iterator at(directory, failed), end; !failed && at != end; at.increment(failed)) {
     if (at->path().extension() == ".safetensors") files.push_back(at->path());
   }
+  // The same weights once more, under the names of the model's makers, as Mistral ships them.
+  const auto is_consolidated = [](const fs::path& path) {
+    return path.filename().string().starts_with("consolidated");
+  };
+  if (!std::all_of(files.begin(), files.end(), is_consolidated)) std::erase_if(files, is_consolidated);
   if (failed) {
     return error(Code::bad_input, fmt::format("{}: {}", directory, failed.message()),
                  "give a directory with a config.json and *.safetensors files");

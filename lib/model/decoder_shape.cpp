@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <initializer_list>
 
 #include "model/config_fields.hpp"
@@ -108,6 +107,21 @@ void read_rope(ConfigFields& fields, const json& config, DecoderShape& shape) {
 
 std::uint32_t narrow(std::uint64_t bounded) { return static_cast<std::uint32_t>(bounded); }
 
+/// Mixtral's layers are all mixtures, of which the best experts' shares add up to 1; Qwen's may be otherwise.
+void refuse_unlike_mixture(ConfigFields& fields, const std::string& type) {
+  if (type != "qwen3_moe") return;
+  if (!fields.flag("norm_topk_prob", false)) {
+    fields.fail("norm_topk_prob", "is not true: shares of experts that do not add up to 1 are not run", kSource);
+  }
+  if (fields.count_or_zero({"decoder_sparse_step"}, 1U << 16, 1) != 1) {
+    fields.fail("decoder_sparse_step", "is not 1: dense layers between mixtures are not run", kSource);
+  }
+  const json* dense = fields.find({"mlp_only_layers"});
+  if (dense != nullptr && !(dense->is_array() && dense->empty())) {
+    fields.fail("mlp_only_layers", "is not empty: dense layers between mixtures are not run", kSource);
+  }
+}
+
 void refuse_unlike(ConfigFields& fields, const json& config) {
   const std::string activation = fields.text("hidden_act");
   if (!activation.empty() && activation != "silu") {
@@ -154,6 +168,7 @@ Result<DecoderShape> decoder_shape_from_config(std::string_view text, const std:
   shape.rms_eps = number(fields, config, "rms_norm_eps", 1e-6);
   read_rope(fields, config, shape);
   refuse_unlike(fields, config);
+  refuse_unlike_mixture(fields, type);
   if (fields.failed()) return tl::unexpected<Error>(*fields.failed());
   return shape;
 }

@@ -98,19 +98,25 @@ Result<Duration> EngineSide::compute(std::size_t blocks) {
       hit_.push_back({block, part, plan_.geometry->parts()[part].shape(before(block), tokens)});
     }
   }
-  const auto time = prefill_behind(before(blocks), restored_);
-  checking_ = time && to_be_checked();
+  auto time = prefill_behind(before(blocks), restored_);
+  checking_ = time && is_due() && has_originals();
   if (checking_) find_misplaced();
   return time;
 }
 
 /// Spread over the requests that have a hit, as far as that can be known in advance.
-bool EngineSide::to_be_checked() const {
-  if (!findings_ || findings_->requests >= plan_.check_logits || served_ < next_check_) return false;
-  return !hit_.empty() && std::all_of(hit_.begin(), hit_.end(), [this](const Value& value) {
+bool EngineSide::is_due() const {
+  return findings_ && !hit_.empty() && findings_->requests < plan_.check_logits && served_ >= next_check_;
+}
+
+/// A request that memory was too short for is counted.
+bool EngineSide::has_originals() {
+  const bool all = std::all_of(hit_.begin(), hit_.end(), [this](const Value& value) {
     const auto kept = kept_.find(key_of(value));
     return kept != kept_.end() && !kept->second.original.empty();
   });
+  findings_->not_kept += !all;
+  return all;
 }
 
 /// What lies in the engine where the hit should be is what was stored of it.
@@ -128,7 +134,7 @@ Result<Duration> EngineSide::recompute() {
   if (checking_) {
     if (auto done = continue_unstored(); !done) return error(done);
   }
-  const auto time = prefill_behind(before(engine_blocks_), recomputed_);
+  auto time = prefill_behind(before(engine_blocks_), recomputed_);
   if (time && checking_) judge(recomputed_);
   return time;
 }
@@ -147,7 +153,7 @@ Result<void> EngineSide::continue_unstored() {
 void EngineSide::judge(const std::vector<float>& recomputed) {
   LogitFindings& f = *findings_;
   const std::uint64_t requests = plan_.workload->size();
-  next_check_ = served_ + std::max<std::uint64_t>(1, requests / (2 * plan_.check_logits));
+  next_check_ = served_ + std::max<std::uint64_t>(1, requests / 2 / plan_.check_logits);
   ++f.requests;
   f.identical += std::memcmp(restored_.data(), unstored_.data(), restored_.size() * sizeof(float)) == 0;
   const double bound = logit_bound(engine_.info(), plan_.engine_model, recomputed);

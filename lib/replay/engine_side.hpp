@@ -55,7 +55,8 @@ class EngineSide {
   Tokens before(std::size_t block) const;
   Result<Duration> prefill_behind(Tokens cached, std::vector<float>& logits);
   Result<void> spoil_behind(std::size_t have);
-  bool to_be_checked() const;
+  bool is_due() const;
+  bool has_originals();
   void find_misplaced();
   Result<void> continue_unstored();
   void judge(const std::vector<float>& recomputed);

@@ -9,7 +9,8 @@ namespace kv {
 void Pipeline::engine_failed(const Error& why) {
   if (computed_) {
     ++delta_.failed_requests;
-    if (examples_.size() < kMaxErrorExamples) examples_.push_back("the engine failed: " + why.message);
+    const std::string hint = why.hint.empty() ? "" : " (" + why.hint + ")";
+    if (examples_.size() < kMaxErrorExamples) examples_.push_back("the engine failed: " + why.message + hint);
   }
   computed_ = false;
 }
@@ -22,7 +23,7 @@ void Pipeline::begin_compute(std::uint32_t engine_blocks) {
 }
 
 void Pipeline::compute() {
-  if (!engine_ || !computed_) return;
+  if (!engine_ || !computed_ || stopped_) return;
   const auto time = engine_->compute(hit_end_);
   if (!time) return engine_failed(time.error());
   spent(Phase::prefill) = *time;

@@ -43,7 +43,7 @@ void Pipeline::decide(std::size_t have) {
   fetch_.end = cuts_[choice.cut].block;
   delta_.explored_requests = choice.explored;
   if (decider_.policy().mode != FetchMode::hedged) return;
-  const Duration saved = cuts_.front().recomputation - cuts_.back().recomputation;
+  const Duration saved = std::max(cuts_.front().recomputation - cuts_.back().recomputation, Duration(0));
   fetch_.budget = hedge_budget(decider_.policy(), saved);
   fetch_.give_up = fetch_.budget + saved;
 }

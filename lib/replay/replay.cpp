@@ -167,9 +167,6 @@ Needs needs_of(const ReplayPlan& plan, const Codec& codec) {
   needs.sessions = plan.workers;
   needs.replay_bytes =
       kProgramMemory.count() + plan.payload.held().count() + plan.workers * Pipeline::memory_bytes(plan, codec);
-  if (plan.engine != nullptr) {
-    needs.replay_bytes += (plan.engine->info().weight_bytes + plan.engine->info().kv_bytes).count();
-  }
   for (const KvPart& part : plan.geometry->parts()) {
     // A full block weighs most: a window ends at the block's end, so it is whole from the first block on at the latest.
     const std::size_t bound = codec.bound(part.shape(plan.workload->block_size(), plan.workload->block_size()));

@@ -102,8 +102,9 @@ void Repetition::merge(const Repetition& o) {
 
 void LogitFindings::add(const LogitFindings& o) {
   lossless = o.lossless;
-  for (const auto member : {&LogitFindings::requests, &LogitFindings::identical, &LogitFindings::misplaced_pieces,
-                            &LogitFindings::beyond_bound, &LogitFindings::decided, &LogitFindings::decided_same}) {
+  for (const auto member :
+       {&LogitFindings::requests, &LogitFindings::not_kept, &LogitFindings::identical, &LogitFindings::misplaced_pieces,
+        &LogitFindings::beyond_bound, &LogitFindings::decided, &LogitFindings::decided_same}) {
     this->*member += o.*member;
   }
   for (const auto member :

@@ -62,6 +62,7 @@ struct Counts {
 struct LogitFindings {
   bool lossless = false;               ///< the codec's claim
   std::uint64_t requests = 0;          ///< that were checked
+  std::uint64_t not_kept = 0;          ///< that could not be, for there was no memory to keep what was stored
   std::uint64_t identical = 0;         ///< of them: bit by bit as behind KV that was never stored
   std::uint64_t misplaced_pieces = 0;  ///< values that lay in the engine other than they had been stored
   std::uint64_t beyond_bound = 0;      ///< requests further than the bound from recomputing

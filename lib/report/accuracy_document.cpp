@@ -80,12 +80,15 @@ std::string verdict_of(const Json& document) {
   const Json& rows = list_at(document, "codecs");
   const auto wrong = std::count_if(rows.begin(), rows.end(), broken);
   if (wrong != 0) return fmt::format("{} codecs that claim to lose nothing change logits: WRONG", wrong);
-  const std::string lossless = "codecs that lose nothing give bit-identical logits";
-  return is_random(document)
-             ? lossless +
-                   "; weights: random, so distances of the others say how far they move these logits, and nothing "
-                   "about the quality of a trained model, whose KV has outliers in K"
-             : lossless + "; distances of the others are of these weights and these tokens";
+  std::string out = flag_at(document, "interrupted") ? "interrupted: of what was compared until then, " : "";
+  if (std::any_of(rows.begin(), rows.end(), [](const Json& row) { return flag_at(row, "lossless"); })) {
+    out += "codecs that lose nothing give bit-identical logits; ";
+  }
+  return out +
+         (is_random(document)
+              ? "weights: random, so distances say how far codecs move these logits, and nothing about the quality "
+                "of a trained model, whose KV has outliers in K"
+              : "distances are of these weights and these tokens");
 }
 
 std::string table_text(const Json& document, const Style& style) {
@@ -114,14 +117,11 @@ std::string table_text(const Json& document, const Style& style) {
 
 std::string csv_of(const Json& document) {
   std::string out;
-  for (const AccuracyField& field : accuracy_fields()) out += (out.empty() ? "" : ",") + field.path;
-  out += '\n';
+  for (const AccuracyField& field : accuracy_fields()) out += field.path + ",";
+  out += "model,weights\n";
   for (const Json& row : list_at(document, "codecs")) {
-    std::string line;
-    for (const AccuracyField& field : accuracy_fields()) {
-      line += (&field == &accuracy_fields().front() ? "" : ",") + csv_value(find(row, field.path));
-    }
-    out += line + '\n';
+    for (const AccuracyField& field : accuracy_fields()) out += csv_value(find(row, field.path)) + ",";
+    out += csv_value(find(document, "model")) + "," + csv_value(find(document, "weights")) + "\n";
   }
   return out;
 }
@@ -177,7 +177,12 @@ Json make_accuracy_document(const AccuracyContext& c) {
 std::string render_accuracy(const Json& document, Format format, const Style& style) {
   return render_as(
       document, format, [&style](const Json& whole) { return table_text(whole, style); }, csv_of,
-      [](const Json& whole) { return markdown_table(table_of(whole)); });
+      [](const Json& whole) {
+        return markdown_table(table_of(whole)) + "\n" +
+               markdown_text(fmt::format("{}, weights: {}; {}", text_at(whole, "model"), text_at(whole, "weights"),
+                                         verdict_of(whole))) +
+               "\n";
+      });
 }
 
 Json accuracy_schema() {

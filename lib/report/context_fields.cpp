@@ -72,7 +72,9 @@ std::vector<ContextField> make_context_fields() {
       limit("memory_copy_bytes_per_s", "one thread's memcpy beyond the caches, bytes copied", &Limits::memory_copy),
       limit("tcp_bytes_per_s", "one TCP stream over loopback, both ends on this host", &Limits::tcp),
       limit("unix_socket_bytes_per_s", "one unix socket stream, both ends on this host", &Limits::unix_socket),
-      {"payload", Unit::text, "what payloads were made of: kv (made like KV), zeros, noise, or file NAME",
+      {"payload", Unit::text,
+       "what payloads were made of: kv (made like KV), zeros, noise, file NAME, or engine: the KV of the "
+       "measured engine",
        [](const ReportContext& c) { return text_or_null(c.payload); }},
       {"workload.path", Unit::text, "the file that was read",
        [](const ReportContext& c) { return text_or_null(c.workload_path); }},

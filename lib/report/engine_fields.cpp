@@ -16,6 +16,11 @@ Get of_logits(OfFindings get) {
       [get = std::move(get)](const Figures& f) { return f.merged.logits ? get(*f.merged.logits) : Json(nullptr); });
 }
 
+Json outcome(const LogitFindings& found) {
+  if (!found.hold()) return "fails";
+  return found.requests == 0 ? "unchecked" : "holds";
+}
+
 void add_measured_engine(Rows& rows) {
   rows.context("prefill.threads", Unit::count, "of the measured engine on a CPU; null: not measured, or on a GPU",
                of_engine([](const EngineInfo& e) { return e.threads == 0 ? Json(nullptr) : Json(e.threads); }));
@@ -36,15 +41,17 @@ void add_logits(Rows& rows) {
         "logits." + std::move(key), Unit::amount, Better::lower, std::move(meaning),
         of_logits([member](const LogitFindings& l) { return l.requests == 0 ? Json(nullptr) : finite(l.*member); }));
   };
-  rows.context(
-      "logits.outcome", Unit::text,
-      "holds or fails. What must hold: nothing misplaced and, where the codec loses nothing, all checked requests "
-      "identical, within the bound, and of the same token where it is decided; null: not asked for",
-      of_logits([](const LogitFindings& l) { return Json(l.hold() ? "holds" : "fails"); }));
+  rows.context("logits.outcome", Unit::text,
+               "holds, fails, or unchecked where no request could be. What must hold: nothing misplaced and, where the "
+               "codec loses nothing, all checked requests "
+               "identical, within the bound, and of the same token where it is decided; null: not asked for",
+               of_logits(outcome));
   rows.context("logits.codec", Unit::text, "lossless or lossy: what the codec claims; null: not asked for",
                of_logits([](const LogitFindings& l) { return Json(l.lossless ? "lossless" : "lossy"); }));
   count("checked_requests", Better::neither, "requests with a hit whose logits were compared",
         &LogitFindings::requests);
+  count("not_kept_requests", Better::lower, "with a hit, but unchecked: no memory to keep a copy of what was stored",
+        &LogitFindings::not_kept);
   count("identical_requests", Better::higher,
         "of them: bit by bit as behind KV that was never stored, at the same chunking", &LogitFindings::identical);
   count("misplaced_pieces", Better::lower, "restored values that lay in the engine other than they had been stored",
@@ -55,7 +62,7 @@ void add_logits(Rows& rows) {
         "of the checked: recomputation's best two logits are further apart than twice the bound",
         &LogitFindings::decided);
   count("decided_same_requests", Better::higher, "of those: the same token wins", &LogitFindings::decided_same);
-  distance("bound", "how far other chunks may move a logit, the largest of the checked: docs/method.md",
+  distance("bound", "how far other chunks may move a logit, the largest of the checked: docs/measured.md",
            &LogitFindings::bound);
   distance("max_abs_from_unstored", "largest distance of any logit from those behind KV that was never stored",
            &LogitFindings::most_from_unstored);

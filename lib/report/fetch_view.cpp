@@ -40,11 +40,14 @@ std::string from_where(const Json& run) {
 std::string break_even_line(const Json& run) {
   if (!number_at(run, "breakeven.won_request_share")) return {};
   if (number_at(run, "hits.block_hits").value_or(0) == 0) return {};
+  // Of a measured engine, recomputation at other lengths is a fit to a few times of it.
+  const std::string fitted =
+      text_at(run, "prefill.kernel").empty() ? "" : " (recomputation fitted to this engine's times)";
   if (text_at(run, "breakeven.outcome").empty()) return won(run) + "; too few fetches to tell from which length on";
   const auto rate = number_at(run, "breakeven.fetch_bytes_per_s");
   return fmt::format(
       "fetching takes {}{}, and against prefill{} {}; {}", text_of(run, "breakeven.fetch_fixed_ns", Unit::nanoseconds),
-      rate ? " and " + figure_text(rate, Unit::bytes_per_s) : "", source(run), from_where(run), won(run));
+      rate ? " and " + figure_text(rate, Unit::bytes_per_s) : "", source(run), from_where(run) + fitted, won(run));
 }
 
 std::string policy_line(const Json& run) {
@@ -73,7 +76,11 @@ std::string policy_line(const Json& run) {
 std::string logits_line(const Json& run) {
   const auto checked = number_at(run, "logits.checked_requests");
   if (!checked) return {};
-  if (*checked == 0) return "not checked: no request had a hit that the backend served whole";
+  if (text_at(run, "logits.outcome") == "unchecked") {
+    return number_at(run, "logits.not_kept_requests").value_or(0) > 0
+               ? "not checked: no memory to keep a copy of what was stored"
+               : "not checked: no request had a hit that was fetched";
+  }
   const std::string decided = fmt::format("{} of {} decided tokens the same as recomputed",
                                           text_of(run, "logits.decided_same_requests", Unit::count),
                                           text_of(run, "logits.decided_requests", Unit::count));
@@ -86,7 +93,7 @@ std::string logits_line(const Json& run) {
                         figure_text(checked, Unit::count));
   return fmt::format(
       "{}{}; {}; from recomputed ones logits are up to {:.3g} away (bound {:.3g}){}",
-      text_at(run, "logits.outcome") == "holds" ? "" : "WRONG: ", stored, decided,
+      text_at(run, "logits.outcome") == "fails" ? "WRONG: " : "", stored, decided,
       number_at(run, "logits.max_abs_from_recomputed").value_or(0), number_at(run, "logits.bound").value_or(0),
       number_at(run, "logits.misplaced_pieces").value_or(0) > 0 ? "; KV lies where it does not belong" : "");
 }

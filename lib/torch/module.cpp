@@ -1,5 +1,5 @@
-// The only file that includes LibTorch. C++17, and nothing of kvkit but the border: it is built with LibTorch's own
-// C++ ABI. Holds for LibTorch 1.13 to 2.6, CPU and CUDA.
+// module*.cpp alone include LibTorch. C++17, and nothing of kvkit but the border and headers without a type that could
+// cross it: they are built with LibTorch's own C++ ABI. Holds for LibTorch 1.13 to 2.6, CPU and CUDA.
 #include <ATen/ATen.h>
 #include <dlfcn.h>
 #include <sys/mman.h>

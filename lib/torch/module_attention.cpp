@@ -5,12 +5,6 @@
 
 #include "torch/module_decoder.hpp"
 
-#if TORCH_VERSION_MAJOR >= 2
-#define KVKIT_FUSED_ATTENTION 1
-#else
-#define KVKIT_FUSED_ATTENTION 0
-#endif
-
 namespace kv {
 namespace {
 
@@ -33,21 +27,23 @@ at::Tensor causal_mask(std::int64_t tokens, const at::TensorOptions& options) {
   return at::full({tokens, tokens}, -INFINITY, options).triu_(1);
 }
 
-#if KVKIT_FUSED_ATTENTION
+#if TORCH_VERSION_MAJOR >= 2
+constexpr const char* kKernel = "scaled_dot_product_attention";
+
 at::Tensor attend_block(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
   const std::int64_t tokens = queries.size(0), all = keys.size(0), kv_heads = keys.size(1);
   const std::int64_t group = queries.size(1) / kv_heads;
   const at::Tensor rows = by_key_head(queries, kv_heads).unsqueeze(0);
   const at::Tensor k = keys.permute({1, 0, 2}).unsqueeze(0), v = values.permute({1, 0, 2}).unsqueeze(0);
-  c10::optional<at::Tensor> mask;
-  if (tokens > 1) {
-    at::Tensor open = at::zeros({tokens, all}, queries.options());
-    open.narrow(1, all - tokens, tokens).copy_(causal_mask(tokens, queries.options()));
-    mask = open.unsqueeze(0).expand({group, tokens, all}).reshape({1, 1, group * tokens, all});
-  }
+  if (tokens == 1) return by_token(at::scaled_dot_product_attention(rows, k, v).squeeze(0), tokens);
+  at::Tensor open = at::zeros({tokens, all}, queries.options());
+  open.narrow(1, all - tokens, tokens).copy_(causal_mask(tokens, queries.options()));
+  const at::Tensor mask = open.unsqueeze(0).expand({group, tokens, all}).reshape({1, 1, group * tokens, all});
   return by_token(at::scaled_dot_product_attention(rows, k, v, mask).squeeze(0), tokens);
 }
 #else
+constexpr const char* kKernel = "attention as matmul and softmax";
+
 at::Tensor attend_block(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
   const std::int64_t tokens = queries.size(0), all = keys.size(0), kv_heads = keys.size(1), dim = keys.size(2);
   const std::int64_t group = queries.size(1) / kv_heads;
@@ -64,9 +60,7 @@ at::Tensor attend_block(const at::Tensor& queries, const at::Tensor& keys, const
 
 }  // namespace
 
-std::string attention_kernel() {
-  return KVKIT_FUSED_ATTENTION != 0 ? "scaled_dot_product_attention" : "attention as matmul and softmax";
-}
+std::string attention_kernel() { return kKernel; }
 
 at::Tensor attend(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values) {
   const std::int64_t tokens = queries.size(0), before = keys.size(0) - tokens;

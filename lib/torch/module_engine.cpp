@@ -1,11 +1,13 @@
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "torch/module_decoder.hpp"
 #include "torch/module_engine.hpp"
@@ -28,8 +30,8 @@ void set_blas_threads(int threads) {
   if (set != nullptr) set(threads);
 }
 
-/// Whether the CPU itself multiplies bf16: elsewhere LibTorch does so in software, a hundred times slower than fp32. Not
-/// measured, so that a busy machine computes in the same dtype as an idle one.
+/// Whether the CPU itself multiplies bf16: elsewhere LibTorch does so in software, a hundred times slower than fp32.
+/// Not measured, so that a busy machine computes in the same dtype as an idle one.
 bool cpu_multiplies_bf16() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bf16") != 0;
@@ -44,7 +46,24 @@ std::uint32_t fastest_dtype(const KvTorchDecoder& shape, bool is_cuda) {
 }
 
 const char* dtype_text(std::uint32_t dtype) {
-  return dtype == KVKIT_TORCH_FP32 ? "fp32" : dtype == KVKIT_TORCH_BF16 ? "bf16" : "fp16";
+  if (dtype == KVKIT_TORCH_FP32) return "fp32";
+  return dtype == KVKIT_TORCH_BF16 ? "bf16" : "fp16";
+}
+
+/// LibTorch 1.13 has no fp16 on a CPU; better said now than at the first prompt.
+void check_multiplies(const at::TensorOptions& compute, std::uint32_t dtype) {
+  try {
+    at::mm(at::ones({2, 2}, compute), at::ones({2, 2}, compute));
+  } catch (const c10::Error&) {
+    throw std::invalid_argument(std::string("this LibTorch does not multiply ") + dtype_text(dtype) +
+                                " on this device: compute in fp32");
+  }
+}
+
+std::string blas_name(bool is_cuda, std::uint32_t dtype) {
+  if (is_cuda) return "cuBLAS";
+  if (dtype != KVKIT_TORCH_FP32) return "oneDNN";
+  return dlsym(RTLD_DEFAULT, "openblas_set_num_threads") != nullptr ? "OpenBLAS" : "BLAS";
 }
 
 void check_shape(const KvTorchDecoder& s) {
@@ -85,12 +104,8 @@ void describe(const KvTorchEngine& engine, const DecoderWeights& weights, KvTorc
   const KvTorchDecoder& s = engine.shape;
   info.kv_bytes =
       std::uint64_t{s.layers} * 2 * s.max_tokens * s.kv_heads * s.head_dim * at::elementSize(float_type(s.kv_dtype));
-  const char* multiplies = info.is_cuda != 0                                            ? "cuBLAS"
-                           : dtype != KVKIT_TORCH_FP32                                  ? "oneDNN"
-                           : dlsym(RTLD_DEFAULT, "openblas_set_num_threads") != nullptr ? "OpenBLAS"
-                                                                                        : "BLAS";
   say(info.kernel, sizeof(info.kernel),
-      std::string(dtype_text(dtype)) + " matmul by " + multiplies + ", " + attention_kernel());
+      std::string(dtype_text(dtype)) + " matmul by " + blas_name(info.is_cuda != 0, dtype) + ", " + attention_kernel());
 }
 
 /// The fragments of a range are rows of a payload: one a layer and plane.
@@ -146,6 +161,7 @@ int engine_create(const KvTorchDecoder* shape, KvTorchEngine** out, KvTorchEngin
     engine->compute = at::TensorOptions().dtype(float_type(engine->shape.compute_dtype));
     if (is_cuda) engine->compute = engine->compute.device(at::kCUDA, 0);
     const at::InferenceMode inference;
+    check_multiplies(engine->compute, engine->shape.compute_dtype);
     *info = {};
     if (shape->random != 0) {
       DecoderWeights weights = random_weights(engine->shape, engine->compute);
@@ -168,13 +184,17 @@ int engine_set_weight(KvTorchEngine* engine, const char* name, std::uint32_t dty
   return guarded(err, size, [&] {
     if (!engine->named) throw std::logic_error("this engine's weights are complete");
     const at::InferenceMode inference;
+    constexpr std::uint32_t kMostDimensions = 8;
+    if (rank > kMostDimensions) throw std::length_error(std::string(name) + ": too many dimensions");
     std::vector<std::int64_t> sizes;
-    std::uint64_t expected = at::elementSize(float_type(dtype));
-    for (std::uint32_t i = 0; i < rank; ++i) {
+    __extension__ using Wide = unsigned __int128;
+    Wide expected = at::elementSize(float_type(dtype));
+    for (std::uint32_t i = 0; i < rank && expected <= bytes; ++i) {
       sizes.push_back(static_cast<std::int64_t>(shape[i]));
       expected *= shape[i];
     }
-    if (expected != bytes) throw std::length_error(std::string(name) + ": bytes and shape do not agree");
+    if (expected != bytes || sizes.size() != rank)
+      throw std::length_error(std::string(name) + ": bytes and shape do not agree");
     const auto options = at::TensorOptions().dtype(float_type(dtype));
     engine->named->set(name, at::from_blob(const_cast<void*>(data), sizes, options));
   });

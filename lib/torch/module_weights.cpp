@@ -1,5 +1,7 @@
 #include <cmath>
+#include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "base/random.hpp"
 #include "torch/module_decoder.hpp"

@@ -245,6 +245,7 @@ void write_model(const std::string& directory, const Model& m, const DecoderShap
     config["num_experts"] = s.experts;
     config["num_experts_per_tok"] = s.experts_per_token;
     config["moe_intermediate_size"] = s.intermediate;
+    config["norm_topk_prob"] = true;
   }
   if (s.rope_scaling) {
     config["rope_scaling"] = {{"rope_type", "llama3"},

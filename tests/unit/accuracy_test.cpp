@@ -164,8 +164,18 @@ TEST_SUITE("accuracy") {
     CHECK(table.find("weights: random, seed 1") != std::string::npos);
     CHECK(table.find("nothing about the quality") != std::string::npos);
     CHECK(render_accuracy(document, Format::csv)
-              .find("fp8,false,false,0.25,0.0125,0.0003,0.9375,1.01,40400.0,1.9921875,256") != std::string::npos);
+              .find("fp8,false,false,0.25,0.0125,0.0003,0.9375,1.01,40400.0,1.9921875,256,small,\"random, seed 1\"") !=
+          std::string::npos);
     CHECK(render_accuracy(document, Format::markdown).find("| fp8") != std::string::npos);
+    CHECK(
+        render_accuracy(document, Format::markdown).find("small, weights: random, seed 1; codecs that lose nothing") !=
+        std::string::npos);
+    AccuracyContext alone = sample_context();
+    alone.codecs.erase(alone.codecs.begin());
+    alone.interrupted = true;
+    const std::string lossy = render_accuracy(make_accuracy_document(alone), Format::table);
+    CHECK(lossy.find("interrupted") != std::string::npos);
+    CHECK(lossy.find("lose nothing") == std::string::npos);
     AccuracyContext broken = sample_context();
     broken.codecs[0].identical = false;
     CHECK(render_accuracy(make_accuracy_document(broken), Format::table).find("WRONG") != std::string::npos);

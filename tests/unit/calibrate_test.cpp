@@ -72,6 +72,16 @@ TEST_SUITE("calibrate") {
     CHECK(profile->points.size() == 7);
   }
 
+  TEST_CASE("lengths that the engine was not made for are refused") {
+    const auto engine = small_engine();
+    if (!engine) return;
+    const std::atomic<bool> stop = false;
+    const auto longer = calibrate(*engine, "case", usual_calibration(Tokens(257)), stop);
+    REQUIRE_FALSE(longer);
+    CHECK(longer.error().message.find("257 tokens") != std::string::npos);
+    CHECK_FALSE(calibrate(*engine, "case", CalibrationPlan{}, stop));
+  }
+
   TEST_CASE("a prediction rests on the engine's own times") {
     const auto engine = small_engine();
     if (!engine) return;

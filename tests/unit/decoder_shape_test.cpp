@@ -110,6 +110,21 @@ TEST_SUITE("decoder shape") {
                {"moe_intermediate_size", 32},
                {"n_shared_experts", 1}}),
          "n_shared_experts");
+    const json mixture = {{"model_type", "qwen3_moe"},
+                          {"num_experts", 4},
+                          {"num_experts_per_tok", 2},
+                          {"moe_intermediate_size", 32},
+                          {"norm_topk_prob", true}};
+    CHECK(shape_of(with(mixture)));
+    const auto mixed = [&](const char* name, const json& value) {
+      json changed = mixture;
+      changed[name] = value;
+      return with(changed);
+    };
+    says(mixed("norm_topk_prob", false), "norm_topk_prob is not true");
+    says(mixed("norm_topk_prob", nullptr), "norm_topk_prob is not true");
+    says(mixed("decoder_sparse_step", 2), "decoder_sparse_step is not 1");
+    says(mixed("mlp_only_layers", json::array({0})), "mlp_only_layers is not empty");
     for (const char* name : {"deepseek-v3", "gemma-3-27b", "qwen3.5-27b", "gpt-oss-20b"}) {
       const auto shape = find_decoder_shape(name);
       REQUIRE_FALSE(shape);

@@ -101,7 +101,7 @@ TEST_SUITE("decoder") {
     }
   }
 
-  TEST_CASE("random weights come from the seed alone, and threads do not change what is computed") {
+  TEST_CASE("random weights come from the seed alone") {
     const DecoderCase one = test::decoder_cases().front();
     EngineConfig config = config_of(one, "");
     const Tokens32 tokens = random_tokens(20, one.shape.vocab);

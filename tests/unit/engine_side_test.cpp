@@ -230,6 +230,59 @@ TEST_SUITE("measured engine") {
     CHECK(refused(longer.plan).find("request 1 has 201 tokens") != std::string::npos);
   }
 
+  TEST_CASE("warm-up, repetitions, a hedge that wins and one that loses: the check holds in each") {
+    EngineBench bench(kChat);
+    if (!bench.engine) return;
+    bench.plan.warmup = 1;
+    bench.plan.repetitions = 2;
+    const RunResult twice = bench.run();
+    REQUIRE(twice.repetitions.size() == 2);
+    for (const Repetition& r : twice.repetitions) {
+      CHECK(r.counts.requests == kChat.size() - 1);
+      CHECK(r.logits->requests == 4);
+      CHECK(r.logits->hold());
+    }
+    EngineBench patient(kChat);
+    patient.plan.fetch = *parse_fetch_policy("hedged:1h");
+    const Repetition won = patient.run().repetitions.at(0);
+    CHECK(won.counts.hedges_recomputed == 0);
+    CHECK(won.logits->requests == 4);
+    CHECK(won.logits->hold());
+    EngineBench hasty(kChat);
+    hasty.plan.fetch = *parse_fetch_policy("hedged:1ns");
+    const Repetition lost = hasty.run().repetitions.at(0);
+    CHECK(lost.counts.corrupt_values == 0);
+    CHECK(lost.logits->hold());
+  }
+
+  TEST_CASE("prompts of one token, and one that the engine's own cache has whole") {
+    EngineBench bench({{1, {1}}, {2, {2}}, {64, {11, 12, 13, 14}}, {64, {11, 12, 13, 14}}, {1, {1}}});
+    if (!bench.engine) return;
+    CHECK(bench.run().repetitions.at(0).logits->hold());
+    bench.plan.engine_cache = Blocks(20);
+    const Repetition r = bench.run().repetitions.at(0);
+    CHECK(r.counts.engine_block_hits == 5);
+    CHECK(r.counts.requests == 5);
+    CHECK(r.counts.failed_requests == 0);
+  }
+
+  TEST_CASE("a replay that is stopped finds nothing misplaced") {
+    EngineBench bench(kChat);
+    if (!bench.engine) return;
+    bench.control.stop = true;
+    const RunResult result = bench.run();
+    for (const Repetition& r : result.repetitions) CHECK(r.logits->hold());
+  }
+
+  TEST_CASE("a check of more requests than there are checks all that it can") {
+    EngineBench bench(kChat);
+    if (!bench.engine) return;
+    bench.plan.check_logits = ~0ULL;
+    CHECK(bench.run().repetitions.at(0).logits->requests == 4);
+    bench.plan.check_logits = 1;
+    CHECK(bench.run().repetitions.at(0).logits->requests == 1);
+  }
+
   TEST_CASE("a device: backend ends in the engine's KV, too") {
     EngineBench bench(kChat);
     if (!bench.engine) return;
@@ -266,6 +319,7 @@ TEST_SUITE("reuse of KV") {
     const auto f = planted([](std::size_t index, Value& at, Payload&) {
       if (index < 2) at.block = 1 - index;
     });
+    CHECK(f.identical == 0);
     CHECK_FALSE(f.hold());
     CHECK(f.misplaced_pieces > 0);
   }
@@ -278,6 +332,8 @@ TEST_SUITE("reuse of KV") {
         std::swap_ranges(bytes.begin() + at, bytes.begin() + at + plane, bytes.begin() + at + plane);
       }
     });
+    CHECK(f.identical == 0);
+    CHECK(f.beyond_bound == 1);
     CHECK_FALSE(f.hold());
     CHECK(f.misplaced_pieces > 0);
   }
@@ -290,12 +346,15 @@ TEST_SUITE("reuse of KV") {
         std::rotate(bytes.begin() + first, bytes.begin() + first + token, bytes.begin() + first + plane);
       }
     });
+    CHECK(f.identical == 0);
     CHECK_FALSE(f.hold());
     CHECK(f.misplaced_pieces > 0);
   }
 
   TEST_CASE("another layer's KV fails") {
     const auto f = planted([](std::size_t, Value& at, Payload&) { at.part = 1 - at.part; }, KvLayout::layer);
+    CHECK(f.identical == 0);
+    CHECK(f.beyond_bound == 1);
     CHECK_FALSE(f.hold());
     CHECK(f.misplaced_pieces > 0);
   }

@@ -1,7 +1,6 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <functional>
 
 #include "engine/engine.hpp"
 #include "engine/weight_files.hpp"

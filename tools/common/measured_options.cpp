@@ -32,7 +32,7 @@ void add_measured_options(CLI::App& command, MeasuredOptions& o) {
   command
       .add_option(
           "--weights", o.weights,
-          "Weights that the engine computes with: a Hugging Face directory, whose config.json then is the model; "
+          "Weights that the engine computes with: a Hugging Face directory, whose config.json replaces --model; "
           "without: random ones")
       ->type_name("DIR")
       ->group(group);
@@ -62,6 +62,12 @@ Result<kv::Model> measured_model(const ModelOptions& asked, const MeasuredOption
     return error(Code::bad_input, "--tp, --pp: the measured engine is one rank on one device", "leave them out");
   }
   return model;
+}
+
+Result<std::uint32_t> measured_vocabulary(const ModelOptions& asked, const MeasuredOptions& o) {
+  const auto shape = kv::find_decoder_shape(shape_source(asked, o));
+  if (!shape) return error(shape);
+  return shape->vocab;
 }
 
 Result<std::unique_ptr<kv::Engine>> make_measured_engine(const ModelOptions& asked, const MeasuredOptions& o,

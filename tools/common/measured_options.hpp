@@ -17,9 +17,12 @@ struct MeasuredOptions {
 /// The group "Measured engine".
 void add_measured_options(CLI::App& command, MeasuredOptions& options);
 
-/// The model that is computed: that of the weights' own config.json where there are any. Fails (bad_input) where
-/// `asked` names another, or the engine cannot run it.
+/// The model that is computed: that of the weights' own config.json, whatever `asked` names, where there are any. Fails
+/// (bad_input) where the engine cannot run it.
 kv::Result<kv::Model> measured_model(const ModelOptions& asked, const MeasuredOptions& options);
+
+/// Of the same model: token ids are below it.
+kv::Result<std::uint32_t> measured_vocabulary(const ModelOptions& asked, const MeasuredOptions& options);
 
 /// For sequences of up to `longest` tokens; loads or makes the weights.
 kv::Result<std::unique_ptr<kv::Engine>> make_measured_engine(const ModelOptions& asked, const MeasuredOptions& options,

@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 
+#include "base/parse.hpp"
 #include "commands.hpp"
 #include "common/measured_options.hpp"
 #include "common/output.hpp"
 #include "common/watch.hpp"
 #include "common/workload_input.hpp"
+#include "metrics/machine.hpp"
 #include "report/accuracy_document.hpp"
 
 namespace kvtool {
@@ -114,6 +117,19 @@ Result<kv::KvGeometry> geometry_of(const AccuracyOptions& o, const kv::Model& mo
   return kv::KvGeometry::make(model, *options, kv::Tokens(o.block_size));
 }
 
+/// Those of the reference, of the codec, and LibTorch's own on their way.
+Result<void> check_logits_fit(const AccuracyOptions& o, std::uint32_t vocab) {
+  constexpr std::uint64_t kCopies = 4;
+  const kv::Bytes needed(kCopies * o.continued * vocab * sizeof(float));
+  const kv::Bytes half = kv::available_memory() / 2;
+  if (needed <= half) return {};
+  return error(
+      kv::Code::unavailable,
+      fmt::format("--continued: logits behind {} tokens take {}, more than half of the memory that is available",
+                  o.continued, kv::format_bytes(needed)),
+      "lower --continued and raise --prompts");
+}
+
 struct Measured {
   kv::AccuracyContext context;
   int exit_code = 0;
@@ -126,10 +142,13 @@ Result<Measured> measure(const AccuracyOptions& o) {
   if (!codecs) return error(codecs);
   const auto geometry = geometry_of(o, *model);
   if (!geometry) return error(geometry);
+  const auto vocab = measured_vocabulary(o.kv, o.measured);
+  if (!vocab) return error(vocab);
+  auto tokens = tokens_of(o, *vocab);
+  if (!tokens) return error(tokens);
+  if (auto fits = check_logits_fit(o, *vocab); !fits) return error(fits);
   auto engine = make_measured_engine(o.kv, o.measured, kv::Tokens(o.prefix + o.continued));
   if (!engine) return error(engine);
-  auto tokens = tokens_of(o, (*engine)->vocab());
-  if (!tokens) return error(tokens);
   Measured out;
   kv::AccuracyContext& c = out.context;
   c.plan = {o.prompts, kv::Tokens(o.prefix), kv::Tokens(o.continued), o.seed, std::move(*tokens)};
@@ -145,6 +164,7 @@ Result<Measured> measure(const AccuracyOptions& o) {
   if (!measured) return error(measured);
   c.codecs = std::move(*measured);
   c.interrupted = stop;
+  if (stop) c.plan.prompts = kv::ceil_div(done, std::max<std::size_t>(codecs->size(), 1));
   for (const kv::CodecAccuracy& codec : c.codecs) {
     if (codec.holds()) continue;
     say(fmt::format("kvbench: {} claims to lose nothing, but its logits differ by up to {:.3g}\n", codec.codec,

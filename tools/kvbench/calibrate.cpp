@@ -86,7 +86,7 @@ Result<std::string> checked(kv::Engine& engine, const kv::Model& model, const kv
   if (errors.empty()) return std::string();
   std::sort(errors.begin(), errors.end());
   const auto at = [&errors](double q) {
-    return errors[static_cast<std::size_t>(q * static_cast<double>(errors.size() - 1))];
+    return errors[static_cast<std::size_t>(std::ceil(q * static_cast<double>(errors.size()))) - 1];
   };
   return fmt::format("; at {} other points it is off by {} in the median, {} at the 95th percentile", errors.size(),
                      percent(at(0.5)), percent(at(0.95)));

@@ -132,7 +132,7 @@ kv::ReportContext context_of(const CLI::App& command, const RunOptions& options,
   context.config["resolved"] = resolved(setup);
   context.workload = kv::summarize(setup.input.workload);
   context.workload_path = options.workload.path;
-  context.payload = setup.payload.name;
+  context.payload = setup.computes ? "engine" : setup.payload.name;
   context.workload_extra = workload_notes(setup.input);
   context.warnings = setup.warnings;
   if (setup.input.sample_error) context.warnings.push_back(sample_note(*setup.input.sample_error));

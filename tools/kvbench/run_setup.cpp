@@ -39,9 +39,20 @@ Result<void> check_warmup(const RunOptions& o, const RunSetup& setup) {
 /// Options that would do nothing say so.
 Result<void> check_measured(const RunOptions& o) {
   if (is_measured(o)) {
-    if (o.payload == RunOptions().payload && !o.bytes_per_token) return {};
-    return kv::error(Code::bad_input, "--payload, --bytes-per-token: with --prefill measured KV is the engine's own",
-                     "leave them out");
+    if (o.payload != RunOptions().payload || o.bytes_per_token) {
+      return kv::error(Code::bad_input, "--payload, --bytes-per-token: with --prefill measured KV is the engine's own",
+                       "leave them out");
+    }
+    if (o.overlap == "on" || o.engine.weight_dtype != EngineOptions().weight_dtype || o.engine.utilisation) {
+      return kv::error(Code::bad_input,
+                       "--overlap on, --weight-dtype, --utilisation: the measured engine has no use for them",
+                       "leave them out; --compute-dtype says what it multiplies");
+    }
+    if (o.mode != RunOptions().mode) {
+      return kv::error(Code::bad_input, "--mode: the measured engine serves one request at a time",
+                       "leave it out, or use --prefill modelled");
+    }
+    return {};
   }
   const MeasuredOptions preset;
   const bool asked = o.check_logits != 0 || !o.measured.weights.empty() ||
@@ -65,12 +76,15 @@ Result<void> find_measured_engine(const RunOptions& o, RunSetup& setup) {
 }
 
 Result<void> start_measured_engine(const RunOptions& o, kv::Tokens longest, RunSetup& setup) {
+  longest = std::max(longest, kv::Tokens(2));  // that two lengths can be timed
   auto engine = make_measured_engine(o.kv, o.measured, longest);
   if (!engine) return kv::error(engine);
   setup.computes = std::move(*engine);
   auto prefill = kv::predict_prefill(*setup.computes, setup.engine.model, longest);
   if (!prefill) return kv::error(prefill);
   setup.engine.prefill = std::move(*prefill);
+  const auto cautions = setup.engine.prefill->cautions();
+  setup.warnings.insert(setup.warnings.end(), cautions.begin(), cautions.end());
   return {};
 }
 
@@ -103,6 +117,7 @@ Result<void> choose_payload(const RunOptions& o, kv::Dtype dtype, RunSetup& setu
   auto payload = kv::parse_payload(o.payload, dtype, shapes);
   if (!payload) return in_option("--payload", payload.error());
   setup.payload = std::move(*payload);
+  if (is_measured(o)) return {};  // what is stored is the engine's own
   setup.warnings.insert(setup.warnings.end(), setup.payload.notes.begin(), setup.payload.notes.end());
   const std::string warning = setup.payload.ratio_warning();
   if (!warning.empty() && !all_in_place(setup, dtype)) setup.warnings.push_back(warning);
@@ -125,6 +140,10 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
   options.bytes_per_token = setup.bytes_per_token = fit->bytes_per_token;
   setup.window = fit->window;
   if (!fit->overlap) setup.overlap = kv::Overlap::off;
+  if (options.bytes_per_token && is_measured(o)) {
+    return kv::error(Code::unavailable, "there is no memory for windows of payloads of real size",
+                     "use a smaller --block-size, or --layout layer");
+  }
   if (options.bytes_per_token != o.bytes_per_token) {
     setup.warnings.push_back(
         fmt::format("payloads of real size, in windows of {} workers and a backend, would exceed a quarter of the "
@@ -150,7 +169,7 @@ Result<void> lay_out(const RunOptions& o, RunSetup& setup) {
     engine = *size;
   }
   setup.engine_cache = kv::Blocks(engine / setup.geometry->engine_block());
-  if (engine != Bytes() && setup.engine_cache == kv::Blocks(0)) {
+  if (o.engine_cache != "off" && !(o.engine_cache == "auto" && is_measured(o)) && setup.engine_cache == kv::Blocks(0)) {
     setup.warnings.push_back(fmt::format(
         "--engine-cache {}: {} hold not one block of {}, so the baseline recomputes every prompt and speedups are high",
         o.engine_cache, kv::format_bytes(engine), kv::format_bytes(setup.geometry->engine_block())));
@@ -207,6 +226,7 @@ Result<RunSetup> set_up(const RunOptions& options) {
   const std::string beyond = extrapolation_warning(*setup.engine.prefill, longest);
   if (!beyond.empty()) setup.warnings.push_back(beyond);
   if (auto ok = lay_out(options, setup); !ok) return kv::error(ok);
+  if (auto ok = kv::check_engine_fits(plan_of(setup, options, setup.codecs.front())); !ok) return kv::error(ok);
   return setup;
 }
 
