@@ -174,19 +174,8 @@ std::string as_table(const Json& document, const Style& style) {
 }
 
 std::string as_csv(const Json& document) {
-  std::string out;
-  for (const BreakEvenField& field : break_even_fields()) out.append(out.empty() ? "" : ",").append(field.path);
-  out += "\n";
-  for (const char* list : {"rows", "sweep"}) {
-    for (const Json& row : list_at(document, list)) {
-      std::string line;
-      for (const BreakEvenField& field : break_even_fields()) {
-        if (&field != break_even_fields().data()) line += ',';
-        line += csv_value(find(row, field.path));
-      }
-      out += line + "\n";
-    }
-  }
+  std::string out = csv_heading(break_even_fields());
+  for (const char* list : {"rows", "sweep"}) out += csv_lines(break_even_fields(), list_at(document, list));
   return out;
 }
 

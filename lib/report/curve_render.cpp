@@ -98,19 +98,8 @@ std::string as_table(const Json& document, const Style& style) {
 
 /// All points in one table: those without a bound have no capacity_blocks, those without a TTL no ttl_s.
 std::string as_csv(const Json& document) {
-  std::string out;
-  for (const CurveField& field : curve_fields()) out.append(out.empty() ? "" : ",").append(field.path);
-  out += "\n";
-  for (const char* table : kTables) {
-    for (const Json& row : list_at(document, table)) {
-      std::string line;
-      for (const CurveField& field : curve_fields()) {
-        if (&field != curve_fields().data()) line += ',';
-        line += csv_value(find(row, field.path));
-      }
-      out += line + "\n";
-    }
-  }
+  std::string out = csv_heading(curve_fields());
+  for (const char* table : kTables) out += csv_lines(curve_fields(), list_at(document, table));
   return out;
 }
 

@@ -65,18 +65,7 @@ Table table_of(const Json& document) {
 }
 
 std::string csv_of(const Json& document) {
-  std::string out;
-  for (const FitColumn& column : fit_columns()) out += (out.empty() ? "" : ",") + column.path;
-  out += '\n';
-  for (const Json& row : list_at(document, "figures")) {
-    std::string line;
-    for (const FitColumn& column : fit_columns()) {
-      if (&column != &fit_columns().front()) line += ',';
-      line += csv_value(find(row, column.path));
-    }
-    out += line + '\n';
-  }
-  return out;
+  return csv_heading(fit_columns()) + csv_lines(fit_columns(), list_at(document, "figures"));
 }
 
 std::string table_text(const Json& document, const Style& style) {

@@ -84,18 +84,7 @@ std::string as_table(const Json& document, const Style& style) {
 }
 
 std::string as_csv(const Json& document) {
-  std::string out;
-  for (const PointField& field : point_fields()) out.append(out.empty() ? "" : ",").append(field.path);
-  out += "\n";
-  for (const Json& point : list_at(document, "points")) {
-    std::string line;
-    for (const PointField& field : point_fields()) {
-      if (&field != point_fields().data()) line += ',';
-      line += csv_value(find(point, field.path));
-    }
-    out += line + "\n";
-  }
-  return out;
+  return csv_heading(point_fields()) + csv_lines(point_fields(), list_at(document, "points"));
 }
 
 std::string as_markdown(const Json& document) {

@@ -60,18 +60,7 @@ std::string render_table(const Json& report, const Style& style) {
 }
 
 std::string render_csv(const Json& report) {
-  std::string out;
-  for (const Field& field : fields()) out.append(out.empty() ? "" : ",").append(field.path);
-  out += "\n";
-  for (const Json& run : list_at(report, "runs")) {
-    std::string line;
-    for (const Field& field : fields()) {
-      if (&field != fields().data()) line += ',';
-      line += csv_value(find(run, field.path));
-    }
-    out += line + "\n";
-  }
-  return out;
+  return csv_heading(fields()) + csv_lines(fields(), list_at(report, "runs"));
 }
 
 std::string render_markdown(const Json& report) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "report/document.hpp"
 #include "report/text.hpp"
@@ -34,6 +35,26 @@ std::string titled(const Paint& paint, std::string_view title, std::string_view 
 std::string left_out_text(const TableLines& lines, const Paint& paint, std::size_t width);
 /// RFC 4180; nothing for null.
 std::string csv_value(const Json* value);
+/// The first line of a CSV: the paths of `columns`, a range of things that have a `path`.
+template <class Columns>
+std::string csv_heading(const Columns& columns) {
+  std::string out;
+  for (const auto& column : columns) out.append(out.empty() ? "" : ",").append(column.path);
+  return out + '\n';
+}
+/// A line of CSV for each of `rows`, under csv_heading(columns).
+template <class Columns>
+std::string csv_lines(const Columns& columns, const Json& rows) {
+  std::string out;
+  for (const Json& row : rows) {
+    const char* between = "";
+    for (const auto& column : columns) {
+      out.append(std::exchange(between, ",")).append(csv_value(find(row, column.path)));
+    }
+    out += '\n';
+  }
+  return out;
+}
 /// Text of a report must neither break a table nor become HTML.
 std::string markdown_text(std::string_view text);
 std::string markdown_table(const Table& table);
