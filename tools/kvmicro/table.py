@@ -105,6 +105,7 @@ def rows(f):
                "" if us is None else f"{us:.2f} µs", ratio(us, 2 + .1 * blocks), 1, False)
 
     yield from curve_rows(f)
+    yield from decoder_rows(f)
 
 
 def curve_rows(f):
@@ -129,6 +130,20 @@ def curve_rows(f):
         yield f"the same, against LRU by hash map + list at {millions(plain) or '-'}", millions(rate), ratio(rate, plain), 1, True
     rate = f.get("generate_lines", "items_per_second")
     yield "generating, of 100,000 requests/s", f"{rate / 1e3:.0f} k/s" if rate else "", ratio(rate, 1e5), 1, True
+
+
+def decoder_rows(f):
+    """The measured engine beside LibTorch's own kernels, and KV on its way in and out beside one copy of it."""
+    for model, tokens in (("tiny", 512), ("tiny", 2048), ("small", 512), ("small", 1024)):
+        name = f"decoder_prefill/{model}/{tokens}/real_time"
+        rate = f.get(name, "items_per_second")
+        yield (f"prefill of {tokens} tokens, {model}: overhead over LibTorch's matmul and attention",
+               f"{rate:.0f} tokens/s" if rate else "", f.get(name, "overhead"), .1, False)
+    for pieces, what in (("whole", "in one piece"), ("blocks_of_512", "in blocks of 512 tokens"), ("blocks_of_16", "in blocks of 16 tokens"),
+                         ("blocks_of_16_by_layer", "in blocks of 16 tokens, layer by layer")):
+        name = f"decoder_kv/inject / {pieces}/manual_time"
+        rate = f.get(name)
+        yield f"KV of 4096 tokens injected {what}, of the time of one copy", f"{rate / 1e9:.2f} GB/s" if rate else "", f.get(name, "of_memory_copy"), 1.2, False
 
 
 def table(f):
