@@ -53,6 +53,7 @@ KvTorchDecoder border_shape(const EngineConfig& c) {
   out.threads = c.threads;
   out.chunk_tokens = static_cast<std::uint32_t>(std::min<std::uint64_t>(c.chunk.count(), c.max_tokens.count()));
   out.random = c.weights.empty() ? 1 : 0;
+  out.staged = c.staged ? 1 : 0;
   if (c.decoder.rope_scaling) {
     out.rope_original = c.decoder.rope_scaling->original;
     out.rope_factor = c.decoder.rope_scaling->factor;

@@ -26,6 +26,7 @@ struct EngineConfig {
   Tokens max_tokens = Tokens(4096);   ///< of the longest prompt
   std::uint64_t seed = 1;             ///< of random weights
   std::string weights;                ///< a Hugging Face directory of safetensors; empty: random
+  bool staged = false;                ///< KV goes by staging buffers on a CPU, too, as it always does on CUDA
 };
 
 struct EngineInfo {
@@ -55,6 +56,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   const EngineInfo& info() const { return info_; }
+  const Model& model() const { return config_.model; }
   std::uint32_t vocab() const { return config_.decoder.vocab; }
   Tokens max_tokens() const { return config_.max_tokens; }
 

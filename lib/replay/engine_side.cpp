@@ -64,7 +64,7 @@ Result<void> EngineSide::begin(const Request& request, std::size_t engine_blocks
 
 /// So that what an earlier request left at the same place cannot stand in for what was not restored.
 Result<void> EngineSide::spoil_behind(std::size_t have) {
-  const std::uint32_t layers = plan_.engine_model.layers;
+  const std::uint32_t layers = engine_.model().layers;
   const Tokens tokens(tokens_.size() - have);
   scratch_.assign(plan_.geometry->stored_prefix(tokens).count() / layers, std::byte{0xff});  // NaN in every dtype
   for (std::uint32_t layer = 0; layer < layers; ++layer) {
@@ -156,7 +156,7 @@ void EngineSide::judge(const std::vector<float>& recomputed) {
   next_check_ = served_ + std::max<std::uint64_t>(1, requests / 2 / plan_.check_logits);
   ++f.requests;
   f.identical += std::memcmp(restored_.data(), unstored_.data(), restored_.size() * sizeof(float)) == 0;
-  const double bound = logit_bound(engine_.info(), plan_.engine_model, recomputed);
+  const double bound = logit_bound(engine_.info(), engine_.model(), recomputed);
   f.bound = std::max(f.bound, bound);
   f.most_from_unstored = std::max(f.most_from_unstored, logit_difference(unstored_, restored_).max_abs);
   const LogitDifference moved = logit_difference(recomputed, restored_);

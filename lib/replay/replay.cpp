@@ -198,13 +198,13 @@ Result<void> check_engine_fits(const ReplayPlan& plan) {
   if (plan.engine == nullptr) return {};
   const auto& parts = plan.geometry->parts();
   const bool plain = std::all_of(parts.begin(), parts.end(), [&plan](const KvPart& part) {
-    const Model& m = plan.engine_model;
+    const Model& m = plan.engine->model();
     return part.kind == KvPart::Kind::full && part.per_token.planes == 2 &&
            part.per_token.channels == std::uint64_t{m.kv_heads} * m.head_dim;
   });
   std::uint64_t layers = 0;
   for (const KvPart& part : parts) layers += part.per_token.layers;
-  if (!plain || layers != plan.engine_model.layers || plan.geometry->scaled() ||
+  if (!plain || layers != plan.engine->model().layers || plan.geometry->scaled() ||
       plan.geometry->dtype() != plan.engine->info().kv) {
     return error(Code::bad_input, "the measured engine has KV of one rank, of real size, without windows or states",
                  "leave out --tp, --pp and --bytes-per-token, or use --prefill modelled");

@@ -23,7 +23,6 @@ struct ReplayPlan {
   /// Computes every request where given, with the cache and without; `prefill` then only predicts. One worker, one rank
   /// and payloads of real size without windows or states: see check_engine_fits().
   Engine* engine = nullptr;
-  Model engine_model;              ///< whose shape the engine has
   std::uint64_t check_logits = 0;  ///< requests with a hit whose logits are checked; needs an engine
   Gpu gpu;                         ///< whose links upload and download are modelled on
   std::uint32_t gpus = 1;          ///< of the engine, all ranks of all stages: each has a link

@@ -33,10 +33,11 @@ typedef struct KvTorchDecoder {
   uint32_t intermediate;               /* of the dense network, or of one expert */
   uint32_t experts, experts_per_token; /* 0: dense */
   uint32_t tied_head, qkv_bias, qk_norm;
-  uint32_t threads;       /* on a CPU; 0: one a core */
-  uint32_t chunk_tokens;  /* that one forward pass computes at most */
-  uint32_t random;        /* 1: weights from `seed`; 0: engine_set_weight gives all of them */
-  uint32_t rope_original; /* Llama 3 scaling: tokens of the original context; 0: no scaling */
+  uint32_t threads;          /* on a CPU; 0: one a core */
+  uint32_t chunk_tokens;     /* that one forward pass computes at most */
+  uint32_t random;           /* 1: weights from `seed`; 0: engine_set_weight gives all of them */
+  uint32_t rope_original;    /* Llama 3 scaling: tokens of the original context; 0: no scaling */
+  uint32_t staged, reserved; /* staged: KV goes by pinned buffers, as on CUDA, on a CPU as well (for tests) */
   double rope_theta, rope_factor, rope_low, rope_high;
   double rms_eps;
   uint64_t seed;

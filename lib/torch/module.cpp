@@ -18,11 +18,13 @@
 #include "torch/module_engine.hpp"
 #include "torch/module_frame.hpp"
 #include "torch/module_guard.hpp"
+#include "torch/module_staging.hpp"
 
 struct KvTorchArena {
   at::Tensor bytes;
   std::uint64_t slot_bytes = 0;
   bool is_cuda = false;
+  kv::StagingPool staging;  // on CUDA
 };
 
 namespace {
@@ -119,10 +121,6 @@ at::Tensor part_of(const KvTorchArena& arena, std::uint64_t at, std::uint64_t by
   return arena.bytes.narrow(0, static_cast<std::int64_t>(at), static_cast<std::int64_t>(bytes));
 }
 
-at::Tensor host_view(void* data, std::uint64_t bytes) {
-  return at::from_blob(data, {static_cast<std::int64_t>(bytes)}, at::TensorOptions().dtype(at::kByte));
-}
-
 int arena_write(KvTorchArena* arena, std::uint64_t slot, std::uint64_t offset, const void* from, std::uint64_t bytes,
                 char* err, std::size_t size) {
   return guarded(err, size, [&] {
@@ -131,7 +129,9 @@ int arena_write(KvTorchArena* arena, std::uint64_t slot, std::uint64_t offset, c
     if (!arena->is_cuda) {
       std::memcpy(static_cast<char*>(arena->bytes.data_ptr()) + at, from, bytes);
     } else {
-      part_of(*arena, at, bytes).copy_(host_view(const_cast<void*>(from), bytes));
+      arena->staging.run(arena->bytes.device(), [&](kv::Staging& staging) {
+        staging.upload(part_of(*arena, at, bytes), static_cast<const char*>(from));
+      });
     }
   });
 }
@@ -144,7 +144,9 @@ int arena_read(KvTorchArena* arena, std::uint64_t slot, std::uint64_t offset, vo
     if (!arena->is_cuda) {
       std::memcpy(to, static_cast<const char*>(arena->bytes.data_ptr()) + at, bytes);
     } else {
-      host_view(to, bytes).copy_(part_of(*arena, at, bytes));
+      arena->staging.run(arena->bytes.device(), [&](kv::Staging& staging) {
+        staging.download(part_of(*arena, at, bytes), static_cast<char*>(to));
+      });
     }
   });
 }

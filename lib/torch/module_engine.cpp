@@ -12,12 +12,14 @@
 #include "torch/module_decoder.hpp"
 #include "torch/module_engine.hpp"
 #include "torch/module_guard.hpp"
+#include "torch/module_staging.hpp"
 
 struct KvTorchEngine {
   KvTorchDecoder shape{};
   at::TensorOptions compute;
   std::unique_ptr<kv::NamedWeights> named;  // until all of them are there
   std::unique_ptr<kv::Decoder> decoder;
+  std::unique_ptr<kv::Staging> staging;  // where KV is not copied to its place by the host alone
 };
 
 namespace kv {
@@ -128,12 +130,6 @@ void each_fragment(KvTorchEngine& engine, const KvTorchKvRange& range, std::uint
   }
 }
 
-at::Tensor host_rows(void* data, const at::Tensor& plane, std::uint64_t bytes) {
-  const auto row = static_cast<std::uint64_t>(plane.size(1)) * plane.element_size();
-  return at::from_blob(data, {static_cast<std::int64_t>(bytes / row), plane.size(1)},
-                       at::TensorOptions().dtype(plane.scalar_type()));
-}
-
 char* host_place(const at::Tensor& plane, std::uint64_t first_token) {
   return static_cast<char*>(plane.data_ptr()) +
          first_token * static_cast<std::uint64_t>(plane.size(1)) * plane.element_size();
@@ -162,6 +158,9 @@ int engine_create(const KvTorchDecoder* shape, KvTorchEngine** out, KvTorchEngin
     if (is_cuda) engine->compute = engine->compute.device(at::kCUDA, 0);
     const at::InferenceMode inference;
     check_multiplies(engine->compute, engine->shape.compute_dtype);
+    if (is_cuda || shape->staged != 0) {
+      engine->staging = std::make_unique<Staging>(is_cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU));
+    }
     *info = {};
     if (shape->random != 0) {
       DecoderWeights weights = random_weights(engine->shape, engine->compute);
@@ -226,15 +225,18 @@ int engine_write_kv(KvTorchEngine* engine, const KvTorchKvRange* range, const vo
   return guarded(err, size, [&] {
     if (!engine->decoder) throw std::logic_error("this engine has no weights yet");
     const at::InferenceMode inference;
+    Staging* const staging = engine->staging.get();
+    if (staging != nullptr) staging->begin();
     each_fragment(*engine, *range, bytes,
                   [&](const at::Tensor& plane, std::uint64_t first, std::uint64_t at, std::uint64_t fragment) {
-                    void* const source = static_cast<char*>(const_cast<void*>(from)) + at;
-                    if (plane.is_cuda()) {
-                      rows_of(plane, first, fragment).copy_(host_rows(source, plane, fragment));
+                    const char* const source = static_cast<const char*>(from) + at;
+                    if (staging != nullptr) {
+                      staging->upload(rows_of(plane, first, fragment), source);
                     } else {
                       std::memcpy(host_place(plane, first), source, fragment);
                     }
                   });
+    if (staging != nullptr) staging->finish();
   });
 }
 
@@ -243,15 +245,18 @@ int engine_read_kv(KvTorchEngine* engine, const KvTorchKvRange* range, void* to,
   return guarded(err, size, [&] {
     if (!engine->decoder) throw std::logic_error("this engine has no weights yet");
     const at::InferenceMode inference;
+    Staging* const staging = engine->staging.get();
+    if (staging != nullptr) staging->begin();
     each_fragment(*engine, *range, bytes,
                   [&](const at::Tensor& plane, std::uint64_t first, std::uint64_t at, std::uint64_t fragment) {
-                    void* const target = static_cast<char*>(to) + at;
-                    if (plane.is_cuda()) {
-                      host_rows(target, plane, fragment).copy_(rows_of(plane, first, fragment));
+                    char* const target = static_cast<char*>(to) + at;
+                    if (staging != nullptr) {
+                      staging->download(rows_of(plane, first, fragment), target);
                     } else {
                       std::memcpy(target, host_place(plane, first), fragment);
                     }
                   });
+    if (staging != nullptr) staging->finish();
   });
 }
 

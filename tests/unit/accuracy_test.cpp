@@ -3,37 +3,24 @@
 #include "engine/accuracy.hpp"
 #include "report/accuracy_document.hpp"
 #include "support/kept_files.hpp"
-#include "support/naive_decoder.hpp"
+#include "support/small_engine.hpp"
 
 using namespace kv;
 
 namespace {
 
 struct Setting {
-  test::DecoderCase one = test::decoder_cases().front();
   std::unique_ptr<Engine> engine;
   std::optional<KvGeometry> geometry;
   AccuracyPlan plan;
 
   explicit Setting(KvLayout layout = KvLayout::block, Dtype dtype = Dtype::bf16) {
-    EngineConfig config;
-    config.model = one.model;
-    config.decoder = one.shape;
-    config.decoder.vocab = 300;
-    config.kv_dtype = dtype;
-    config.compute = Dtype::fp32;
-    config.threads = 1;
-    config.max_tokens = Tokens(80);
-    auto made = Engine::make(config);
-    if (!made) {
-      MESSAGE("left out: " << made.error().message);
-      return;
-    }
-    engine = std::move(*made);
+    engine = test::engine_or_say(test::small_engine_config(300, Tokens(80), dtype));
+    if (!engine) return;
     KvOptions options;
     options.dtype = dtype;
     options.layout = layout;
-    geometry = *KvGeometry::make(one.model, options, Tokens(16));
+    geometry = *KvGeometry::make(engine->model(), options, Tokens(16));
     plan.prompts = 2;
     plan.prefix = Tokens(56);  // the last block is not full
     plan.continued = Tokens(24);

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <functional>
 
+#include "support/near.hpp"
+
 using namespace kv;
+using test::near;
 
 namespace {
 
@@ -50,12 +53,6 @@ struct Bench {
 };
 
 constexpr double kTokenBytes = 131072;
-
-bool near(double got, double want, double share = 1e-6) {
-  CAPTURE(got);
-  CAPTURE(want);
-  return std::abs(got - want) <= share * std::abs(want);
-}
 
 }  // namespace
 

@@ -4,25 +4,13 @@
 
 #include "engine/calibrate.hpp"
 #include "engine/engine_prefill.hpp"
-#include "support/naive_decoder.hpp"
+#include "support/small_engine.hpp"
 
 using namespace kv;
 
 namespace {
 
-std::unique_ptr<Engine> small_engine() {
-  const test::DecoderCase one = test::decoder_cases().front();
-  EngineConfig config;
-  config.model = one.model;
-  config.decoder = one.shape;
-  config.compute = Dtype::fp32;
-  config.threads = 1;
-  config.max_tokens = Tokens(256);
-  auto made = Engine::make(config);
-  if (made) return std::move(*made);
-  MESSAGE("left out: " << made.error().message);
-  return nullptr;
-}
+std::unique_ptr<Engine> small_engine() { return test::engine_or_say(test::small_engine_config(300, Tokens(256))); }
 
 }  // namespace
 

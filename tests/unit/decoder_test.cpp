@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "engine/engine.hpp"
 #include "support/naive_decoder.hpp"
+#include "support/small_engine.hpp"
 #include "support/temp_directory.hpp"
 
 using namespace kv;
@@ -14,17 +15,8 @@ using namespace kv;
 namespace {
 
 using test::DecoderCase;
+using test::engine_or_say;
 using Tokens32 = std::vector<std::uint32_t>;
-
-/// An engine of the test's own weights, or none where LibTorch is missing (which is said).
-std::unique_ptr<Engine> engine_or_say(const EngineConfig& config) {
-  auto made = Engine::make(config);
-  if (made) return std::move(*made);
-  INFO(made.error().message);
-  CHECK(made.error().code == Code::unavailable);
-  MESSAGE("left out: " << made.error().message);
-  return nullptr;
-}
 
 EngineConfig config_of(const DecoderCase& one, const std::string& directory, Dtype kv = Dtype::fp32) {
   EngineConfig config;
@@ -134,7 +126,9 @@ TEST_SUITE("decoder") {
     const DecoderCase one = test::decoder_cases().front();
     for (const Dtype dtype : {Dtype::fp32, Dtype::bf16, Dtype::fp16}) {
       CAPTURE(dtype_name(dtype));
-      const auto engine = engine_or_say(config_of(one, "", dtype));
+      EngineConfig config = config_of(one, "", dtype);
+      config.staged = dtype != Dtype::fp16;
+      const auto engine = engine_or_say(config);
       if (!engine) return;
       const Tokens32 tokens = random_tokens(60, one.shape.vocab);
       computed(*engine, tokens, 0, 48, 0);
@@ -157,6 +151,42 @@ TEST_SUITE("decoder") {
       }
       CHECK(computed(*engine, tokens, 48, 60, 12) == stayed);
     }
+  }
+
+  TEST_CASE("KV that goes by staging buffers arrives where plain copies bring it, in pieces of any size") {
+    const DecoderCase one = test::decoder_cases().front();
+    EngineConfig config = config_of(one, "");
+    config.max_tokens = Tokens(70'000);  // a layer's K takes more than one buffer
+    config.staged = true;
+    const auto engine = engine_or_say(config);
+    if (!engine) return;
+    const std::size_t token = std::size_t{2} * one.model.kv_heads * one.model.head_dim * 4;  // of a layer
+    Random random(17);
+    const auto check = [&](std::uint32_t first, std::uint32_t layers, std::uint64_t from, std::uint64_t tokens) {
+      CAPTURE(tokens);
+      std::vector<std::byte> sent(token * layers * tokens), got(sent.size());
+      for (std::byte& b : sent) b = static_cast<std::byte>(random.below(256));
+      const KvPlace place{first, layers, Tokens(from), Tokens(tokens)};
+      REQUIRE(engine->write_kv(place, sent));
+      REQUIRE(engine->read_kv(place, got));
+      CHECK(got == sent);
+      // Token by token it is the same KV: pieces lie where they should.
+      std::vector<std::byte> last(token);
+      REQUIRE(engine->read_kv({first + layers - 1, 1, Tokens(from + tokens - 1), Tokens(1)}, last));
+      const std::size_t plane = token / 2 * tokens;
+      const auto end = sent.end() - static_cast<std::ptrdiff_t>(plane);
+      CHECK(std::equal(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(token / 2),
+                       end - static_cast<std::ptrdiff_t>(token / 2)));
+      CHECK(std::equal(last.begin() + static_cast<std::ptrdiff_t>(token / 2), last.end(),
+                       sent.end() - static_cast<std::ptrdiff_t>(token / 2)));
+    };
+    check(0, one.model.layers, 0, 70'000);
+    check(1, 1, 1, 69'999);
+    check(0, 2, 12'345, 1);
+    check(0, 1, 69'990, 10);
+    for (int i = 0; i < 20; ++i) check(0, one.model.layers, random.below(60'000), 1 + random.below(10'000));
+    CHECK_FALSE(engine->write_kv({2, 1, Tokens(0), Tokens(0)}, {}));
+    check(0, 1, 0, 100);  // after a copy that failed
   }
 
   TEST_CASE("what cannot be computed is refused") {

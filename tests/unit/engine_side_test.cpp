@@ -9,8 +9,8 @@
 #include "engine/logits.hpp"
 #include "replay/engine_side.hpp"
 #include "replay/replay.hpp"
-#include "support/naive_decoder.hpp"
 #include "support/replay_bench.hpp"
+#include "support/small_engine.hpp"
 
 using namespace kv;
 
@@ -22,34 +22,21 @@ constexpr std::uint64_t kBlock = 16;
 struct EngineBench {
   explicit EngineBench(const std::vector<test::Asked>& requests, KvLayout layout = KvLayout::block,
                        const char* codec = "raw", Dtype dtype = Dtype::bf16) {
-    const test::DecoderCase one = test::decoder_cases().front();
-    EngineConfig config;
-    config.model = one.model;
-    config.decoder = one.shape;
-    config.decoder.vocab = 500;
-    config.kv_dtype = dtype;
-    config.compute = Dtype::fp32;
-    config.threads = 1;
+    EngineConfig config = test::small_engine_config(500, Tokens(200), dtype);
     config.chunk = Tokens(32);
-    config.max_tokens = Tokens(200);
-    auto made = Engine::make(config);
-    if (!made) {
-      MESSAGE("left out: " << made.error().message);
-      return;
-    }
-    engine = std::move(*made);
+    engine = test::engine_or_say(config);
+    if (!engine) return;
     WorkloadBuilder builder;
     for (const auto& r : requests) REQUIRE(builder.add(Duration(0), Tokens(r.tokens), Tokens(1), r.blocks));
     workload = std::move(builder).build(Tokens(kBlock));
     KvOptions options;
     options.dtype = dtype;
     options.layout = layout;
-    geometry = *KvGeometry::make(one.model, options, Tokens(kBlock));
+    geometry = *KvGeometry::make(engine->model(), options, Tokens(kBlock));
     plan.workload = &workload;
     plan.geometry = &*geometry;
     plan.prefill = &prefill;
     plan.engine = engine.get();
-    plan.engine_model = one.model;
     plan.gpu = *find_gpu("h100");
     plan.codec = *parse_codec(codec);
     plan.check_logits = 100;
@@ -218,12 +205,12 @@ TEST_SUITE("measured engine") {
     plan = bench.plan;
     KvOptions options;
     options.tp = 2;
-    const KvGeometry two = *KvGeometry::make(bench.plan.engine_model, options, Tokens(kBlock));
+    const KvGeometry two = *KvGeometry::make(bench.engine->model(), options, Tokens(kBlock));
     plan.geometry = &two;
     CHECK(refused(plan).find("one rank") != std::string::npos);
     options = {};
     options.dtype = Dtype::fp32;
-    const KvGeometry wide = *KvGeometry::make(bench.plan.engine_model, options, Tokens(kBlock));
+    const KvGeometry wide = *KvGeometry::make(bench.engine->model(), options, Tokens(kBlock));
     plan.geometry = &wide;
     CHECK(refused(plan).find("real size") != std::string::npos);
     EngineBench longer({{201, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}}});

@@ -1,19 +1,10 @@
 #include <doctest/doctest.h>
 
-#include <cmath>
-
 #include "prefill/prefill.hpp"
+#include "support/near.hpp"
 
 using namespace kv;
-
-namespace {
-
-bool near(double got, double want, double share = 1e-6) {
-  CAPTURE(got);
-  return std::abs(got - want) <= share * std::abs(want);
-}
-
-}  // namespace
+using test::near;
 
 TEST_SUITE("prefill memory") {
   TEST_CASE("the smallest power of two of GPUs that holds bf16 weights and activations") {

@@ -5,17 +5,10 @@
 #include "model/kv_geometry.hpp"
 #include "prefill/prefill.hpp"
 #include "prefill/work.hpp"
+#include "support/near.hpp"
 
 using namespace kv;
-
-namespace {
-
-bool near(double got, double want, double share = 1e-6) {
-  CAPTURE(got);
-  return std::abs(got - want) <= share * std::abs(want);
-}
-
-}  // namespace
+using test::near;
 
 TEST_SUITE("prefill") {
   TEST_CASE("break-even bandwidth per H100 for an 8 K prefix is that of the check vectors") {

@@ -236,7 +236,6 @@ kv::ReplayPlan plan_of(const RunSetup& setup, const RunOptions& options, const k
   plan.geometry = &*setup.geometry;
   plan.prefill = setup.engine.prefill.get();
   plan.engine = setup.computes.get();
-  plan.engine_model = setup.engine.model;
   plan.check_logits = options.check_logits;
   plan.gpu = setup.engine.gpu;
   plan.gpus = setup.engine.gpus();
