@@ -38,10 +38,12 @@ PrefillTerms in_proportion(const PrefillProfile& profile) {
 
 }  // namespace
 
-Result<std::unique_ptr<Prefill>> predict_prefill(Engine& engine, const Model& model, Tokens longest) {
-  const std::atomic<bool> never = false;
-  const auto profile = calibrate(engine, model.name, quick_calibration(longest), never);
+Result<std::unique_ptr<Prefill>> predict_prefill(
+    Engine& engine, const Model& model, Tokens longest, const std::atomic<bool>& stop,
+    const std::function<void(std::size_t done, std::size_t all)>& progress) {
+  const auto profile = calibrate(engine, model.name, quick_calibration(longest), stop, progress);
   if (!profile) return error(profile);
+  if (stop) return error(Code::interrupted, "interrupted while the engine was timed: nothing was measured yet");
   const auto fit = fit_profile(*profile, model, "the engine's own times");
   std::vector<std::string> cautions;
   if (!fit) {

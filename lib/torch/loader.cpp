@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "base/module_places.hpp"
 
 namespace kv {
@@ -24,6 +26,8 @@ Result<const KvTorchModule*> load_first() {
 }
 
 }  // namespace
+
+void let_torch_threads_sleep() { setenv("OMP_WAIT_POLICY", "passive", 0); }
 
 Result<const KvTorchModule*> load_torch_module(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);

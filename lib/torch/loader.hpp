@@ -12,6 +12,12 @@ namespace kv {
 /// it; a failure is remembered, too. Thread-safe. The module stays loaded until the process ends.
 Result<const KvTorchModule*> torch_module();
 
+/// Has LibTorch's threads sleep, not spin, while they wait (OMP_WAIT_POLICY=passive, unless the user chose): spinning
+/// OpenMP threads take the cores from OpenBLAS's, and two threads then compute four times slower than two that sleep
+/// (docs/performance.md). OpenMP reads the environment when it is loaded: call this at the start of a program, before
+/// other threads and before torch_module().
+void let_torch_threads_sleep();
+
 /// One attempt at one file: loads it and checks that it speaks our version of the border.
 Result<const KvTorchModule*> load_torch_module(const std::string& path);
 

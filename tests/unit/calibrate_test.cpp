@@ -73,11 +73,21 @@ TEST_SUITE("calibrate") {
   TEST_CASE("a prediction rests on the engine's own times") {
     const auto engine = small_engine();
     if (!engine) return;
-    const auto prefill = predict_prefill(*engine, test::decoder_cases().front().model, Tokens(256));
+    std::atomic<bool> stop = false;
+    std::size_t heard = 0, planned = 0;
+    const auto prefill =
+        predict_prefill(*engine, engine->model(), Tokens(256), stop, [&](std::size_t done, std::size_t all) {
+          heard = done;
+          planned = all;
+        });
     REQUIRE(prefill);
+    CHECK(heard == 10);
+    CHECK(planned == 10);
     CHECK((*prefill)->provenance() == Provenance::measured);
     CHECK((*prefill)->device() == engine->info().device);
     CHECK((*prefill)->cost(Tokens(0), Tokens(200)) > Duration(0));
     CHECK((*prefill)->cost(Tokens(0), Tokens(200)) >= (*prefill)->cost(Tokens(0), Tokens(10)));
+    stop = true;
+    CHECK(predict_prefill(*engine, engine->model(), Tokens(256), stop).error().code == Code::interrupted);
   }
 }

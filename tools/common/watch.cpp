@@ -22,6 +22,10 @@ constexpr const char* kClearLine = "\r\x1b[K";
 
 }  // namespace
 
+std::string Counted::text(const char* things, const char* before) const {
+  return all == 0 ? std::string(before) : fmt::format("{} of {} {}", done.load(), all.load(), things);
+}
+
 Watch::Watch(std::atomic<bool>& stop, Progress progress)
     : stop_(stop), progress_(std::move(progress)), terminal_(isatty(STDERR_FILENO) != 0) {
   const sigset_t set = stop_signals();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <memory>
 
 #include "base/parse.hpp"
@@ -147,6 +148,9 @@ Result<Measured> measure(const AccuracyOptions& o) {
   auto tokens = tokens_of(o, *vocab);
   if (!tokens) return error(tokens);
   if (auto fits = check_logits_fit(o, *vocab); !fits) return error(fits);
+  std::atomic<bool> stop = false;
+  Counted counted;
+  const Watch watch(stop, [&counted] { return counted.text("comparisons", "starting the engine"); });
   auto engine = make_measured_engine(o.kv, o.measured, kv::Tokens(o.prefix + o.continued));
   if (!engine) return error(engine);
   Measured out;
@@ -155,16 +159,11 @@ Result<Measured> measure(const AccuracyOptions& o) {
   c.model = model->name;
   c.engine = (*engine)->info();
   c.tokens = o.tokens.empty() ? fmt::format("random, seed {}", o.seed) : o.tokens;
-  std::atomic<bool> stop = false;
-  std::atomic<std::size_t> done = 0;
-  const std::size_t all = o.prompts * codecs->size();
-  const Watch watch(stop, [&done, all] { return fmt::format("{} of {} comparisons", done.load(), all); });
-  auto measured = kv::measure_accuracy(**engine, *geometry, *codecs, c.plan, stop,
-                                       [&done](std::size_t so_far, std::size_t) { done = so_far; });
+  auto measured = kv::measure_accuracy(**engine, *geometry, *codecs, c.plan, stop, std::ref(counted));
   if (!measured) return error(measured);
   c.codecs = std::move(*measured);
   c.interrupted = stop;
-  if (stop) c.plan.prompts = kv::ceil_div(done, std::max<std::size_t>(codecs->size(), 1));
+  if (stop) c.plan.prompts = kv::ceil_div(counted.done.load(), std::max<std::size_t>(codecs->size(), 1));
   for (const kv::CodecAccuracy& codec : c.codecs) {
     if (codec.holds()) continue;
     say(fmt::format("kvbench: {} claims to lose nothing, but its logits differ by up to {:.3g}\n", codec.codec,

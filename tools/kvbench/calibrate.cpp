@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -106,18 +107,15 @@ void say_fit(kv::Engine& engine, const kv::Model& model, const kv::PrefillProfil
 Result<int> calibrate(const CalibrateOptions& o) {
   const auto model = measured_model(o.kv, o.measured);
   if (!model) return error(model);
-  auto engine = make_measured_engine(o.kv, o.measured, kv::Tokens(o.longest));
-  if (!engine) return error(engine);
   kv::CalibrationPlan plan = kv::usual_calibration(kv::Tokens(o.longest));
   plan.rounds = o.rounds;
   plan.seed = o.seed;
   std::atomic<bool> stop = false;
-  std::atomic<std::size_t> done = 0, all = 0;
-  const Watch watch(stop, [&] { return fmt::format("{} of {} measurements", done.load(), all.load()); });
-  const auto profile = kv::calibrate(**engine, model->name, plan, stop, [&](std::size_t so_far, std::size_t planned) {
-    done = so_far;
-    all = planned;
-  });
+  Counted counted;
+  const Watch watch(stop, [&counted] { return counted.text("measurements", "starting the engine"); });
+  auto engine = make_measured_engine(o.kv, o.measured, kv::Tokens(o.longest));
+  if (!engine) return error(engine);
+  const auto profile = kv::calibrate(**engine, model->name, plan, stop, std::ref(counted));
   if (!profile) return error(profile);
   const std::string text = kv::make_profile_document(*profile).dump(1) + "\n";
   if (const auto written = write_output(text, o.output); !written) return error(written);

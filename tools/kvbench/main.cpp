@@ -2,8 +2,10 @@
 
 #include "backend/resp/endpoint.hpp"
 #include "commands.hpp"
+#include "torch/loader.hpp"
 
 int main(int argc, char** argv) {
+  kv::let_torch_threads_sleep();
   const kvtool::Tool kvbench{
       .name = "kvbench",
       .summary = "Measures what a KV cache outside the GPU would save, and what it costs, on your workload.",

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <random>
 
+#include "common/watch.hpp"
 #include "engine/engine_prefill.hpp"
 #include "metrics/machine.hpp"
 #include "replay/memory_fit.hpp"
@@ -77,10 +79,13 @@ Result<void> find_measured_engine(const RunOptions& o, RunSetup& setup) {
 
 Result<void> start_measured_engine(const RunOptions& o, kv::Tokens longest, RunSetup& setup) {
   longest = std::max(longest, kv::Tokens(2));  // that two lengths can be timed
+  std::atomic<bool> stop = false;
+  Counted counted;
+  const Watch watch(stop, [&counted] { return counted.text("prefills to predict by", "starting the engine"); });
   auto engine = make_measured_engine(o.kv, o.measured, longest);
   if (!engine) return kv::error(engine);
   setup.computes = std::move(*engine);
-  auto prefill = kv::predict_prefill(*setup.computes, setup.engine.model, longest);
+  auto prefill = kv::predict_prefill(*setup.computes, setup.engine.model, longest, stop, std::ref(counted));
   if (!prefill) return kv::error(prefill);
   setup.engine.prefill = std::move(*prefill);
   const auto cautions = setup.engine.prefill->cautions();

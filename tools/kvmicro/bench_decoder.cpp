@@ -21,6 +21,7 @@ std::unique_ptr<kv::Engine> engine_of(benchmark::State& state, const char* model
     config.model = *found;
     config.decoder = *decoder;
     config.max_tokens = kv::Tokens(tokens);
+    config.threads = 1;  // two of them wait for each other wherever a core is taken away for a moment
     auto engine = kv::Engine::make(config);
     if (engine) return std::move(*engine);
     state.SkipWithError(engine.error().message.c_str());

@@ -9,6 +9,7 @@
 #include "base/version.hpp"
 #include "metrics/machine.hpp"
 #include "support.hpp"
+#include "torch/loader.hpp"
 
 namespace {
 
@@ -40,6 +41,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  kv::let_torch_threads_sleep();
   try {
     return run(argc, argv);
   } catch (const std::exception& e) {

@@ -137,7 +137,7 @@ def decoder_rows(f):
     for model, tokens in (("tiny", 512), ("tiny", 2048), ("small", 512), ("small", 1024)):
         name = f"decoder_prefill/{model}/{tokens}/real_time"
         rate = f.get(name, "items_per_second")
-        yield (f"prefill of {tokens} tokens, {model}: overhead over LibTorch's matmul and attention",
+        yield (f"prefill of {tokens} tokens, {model}, one thread: overhead over LibTorch's matmul and attention",
                f"{rate:.0f} tokens/s" if rate else "", f.get(name, "overhead"), .1, False)
     for pieces, what in (("whole", "in one piece"), ("blocks_of_512", "in blocks of 512 tokens"), ("blocks_of_16", "in blocks of 16 tokens"),
                          ("blocks_of_16_by_layer", "in blocks of 16 tokens, layer by layer")):
