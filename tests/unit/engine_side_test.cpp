@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "backend/registry.hpp"
 #include "base/random.hpp"
@@ -118,12 +119,11 @@ class Restored {
 
 const std::vector<test::Asked> kTwice{{64, {1, 2, 3, 4}}, {64, {1, 2, 3, 4}}};
 
+/// Nothing where LibTorch is missing.
 template <class Plant>
-LogitFindings planted(Plant plant, KvLayout layout = KvLayout::block) {
+std::optional<LogitFindings> planted(Plant plant, KvLayout layout = KvLayout::block) {
   EngineBench bench(kTwice, layout);
-  LogitFindings without_torch;
-  without_torch.misplaced_pieces = 1;
-  if (!bench.engine) return without_torch;
+  if (!bench.engine) return std::nullopt;
   return Restored(bench).restore(plant);
 }
 
@@ -298,17 +298,19 @@ TEST_SUITE("reuse of KV") {
   TEST_CASE("the value of another block fails") {
     // Its place is that of the block behind: off by one.
     const auto f = planted([](std::size_t index, Value& at, Payload&) { at.block += index == 2 ? 1 : 0; });
-    CHECK_FALSE(f.hold());
-    CHECK(f.misplaced_pieces > 0);
+    if (!f) return;
+    CHECK_FALSE(f->hold());
+    CHECK(f->misplaced_pieces > 0);
   }
 
   TEST_CASE("swapped blocks fail") {
     const auto f = planted([](std::size_t index, Value& at, Payload&) {
       if (index < 2) at.block = 1 - index;
     });
-    CHECK(f.identical == 0);
-    CHECK_FALSE(f.hold());
-    CHECK(f.misplaced_pieces > 0);
+    if (!f) return;
+    CHECK(f->identical == 0);
+    CHECK_FALSE(f->hold());
+    CHECK(f->misplaced_pieces > 0);
   }
 
   TEST_CASE("K and V swapped fail") {
@@ -319,10 +321,11 @@ TEST_SUITE("reuse of KV") {
         std::swap_ranges(bytes.begin() + at, bytes.begin() + at + plane, bytes.begin() + at + plane);
       }
     });
-    CHECK(f.identical == 0);
-    CHECK(f.beyond_bound == 1);
-    CHECK_FALSE(f.hold());
-    CHECK(f.misplaced_pieces > 0);
+    if (!f) return;
+    CHECK(f->identical == 0);
+    CHECK(f->beyond_bound == 1);
+    CHECK_FALSE(f->hold());
+    CHECK(f->misplaced_pieces > 0);
   }
 
   TEST_CASE("positions off by one token fail") {
@@ -333,17 +336,19 @@ TEST_SUITE("reuse of KV") {
         std::rotate(bytes.begin() + first, bytes.begin() + first + token, bytes.begin() + first + plane);
       }
     });
-    CHECK(f.identical == 0);
-    CHECK_FALSE(f.hold());
-    CHECK(f.misplaced_pieces > 0);
+    if (!f) return;
+    CHECK(f->identical == 0);
+    CHECK_FALSE(f->hold());
+    CHECK(f->misplaced_pieces > 0);
   }
 
   TEST_CASE("another layer's KV fails") {
     const auto f = planted([](std::size_t, Value& at, Payload&) { at.part = 1 - at.part; }, KvLayout::layer);
-    CHECK(f.identical == 0);
-    CHECK(f.beyond_bound == 1);
-    CHECK_FALSE(f.hold());
-    CHECK(f.misplaced_pieces > 0);
+    if (!f) return;
+    CHECK(f->identical == 0);
+    CHECK(f->beyond_bound == 1);
+    CHECK_FALSE(f->hold());
+    CHECK(f->misplaced_pieces > 0);
   }
 
   TEST_CASE("a value that was forgotten fails") {
@@ -358,8 +363,9 @@ TEST_SUITE("reuse of KV") {
     const auto f = planted([](std::size_t index, Value&, Payload& bytes) {
       if (index == 0) bytes[5] ^= std::byte{1};
     });
-    CHECK_FALSE(f.hold());
-    CHECK(f.misplaced_pieces == 1);
+    if (!f) return;
+    CHECK_FALSE(f->hold());
+    CHECK(f->misplaced_pieces == 1);
   }
 }
 
