@@ -80,7 +80,10 @@ Result<Addresses> resolve(const HostPort& address, int flags) {
   wanted.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const std::string host = address.host.empty() ? "127.0.0.1" : address.host;
-  const int code = getaddrinfo(host.c_str(), std::to_string(address.port).c_str(), &wanted, &found);
+  const std::string port = std::to_string(address.port);
+  int code = getaddrinfo(host.c_str(), port.c_str(), &wanted, &found);
+  // Always loopback (RFC 6761, 6.3), also where there is no /etc/hosts, as in a bare chroot.
+  if (code != 0 && host == "localhost") code = getaddrinfo("127.0.0.1", port.c_str(), &wanted, &found);
   if (code != 0) {
     return error(Code::unavailable, fmt::format("'{}' cannot be resolved: {}", host, gai_strerror(code)),
                  "check the host's name");
