@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "base/module_places.hpp"
@@ -25,12 +26,22 @@ Result<const KvTorchModule*> load_first() {
   return error(Code::unavailable, "the LibTorch module could not be loaded: " + tried, kHint);
 }
 
+/// OpenBLAS starts its threads when it is loaded: they leave every signal to the program's own.
+void* open_without_signals(const std::string& path) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return library;
+}
+
 }  // namespace
 
 void let_torch_threads_sleep() { setenv("OMP_WAIT_POLICY", "passive", 0); }
 
 Result<const KvTorchModule*> load_torch_module(const std::string& path) {
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* library = open_without_signals(path);
   if (library == nullptr) {
     // dlerror names the file, and for a library that the module needs, that one's.
     const char* why = dlerror();
