@@ -13,7 +13,7 @@ pkg_check_modules(blosc REQUIRED IMPORTED_TARGET blosc)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
-find_path(KVKIT_TOMLPLUSPLUS toml++/toml.h REQUIRED)  # its headers alone, in lib/profile/profile_value.cpp
+find_path(KVKIT_TOMLPLUSPLUS toml++/toml.h REQUIRED)  # its headers alone, in lib/base/toml_value.cpp
 
 set(KVKIT_PUBLIC_LIBRARIES fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
 set(KVKIT_PRIVATE_LIBRARIES simdjson::simdjson ZLIB::ZLIB OpenSSL::SSL PkgConfig::hiredis PkgConfig::zstd PkgConfig::lz4 PkgConfig::blosc PkgConfig::hwy PkgConfig::xxhash

@@ -12,7 +12,7 @@ constexpr double kMostRate = 1e6, kLeastRate = 1e-6, kMostSeconds = 366.0 * 8640
 constexpr std::size_t kMostSteps = 1000;
 constexpr int kDiurnalSteps = 1440;  // a minute each where the period is a day
 
-using Key = ProfileKey<Arrivals>;
+using Key = TomlKey<Arrivals>;
 
 Key rate_key(std::string summary) {
   return number_key("rate_per_s", &Arrivals::rate_per_s, kRequired, std::move(summary), kLeastRate, kMostRate);
@@ -22,14 +22,14 @@ Key cv_key(std::string preset) {
                     "deviation of the gaps / their mean: 0 a clock, 1 Poisson, above 1 bursts", 0, 20);
 }
 
-Result<void> read_steps(const ProfileValue& value, Arrivals& out) {
-  static const std::vector<ProfileKey<RateStep>> keys{
+Result<void> read_steps(const TomlValue& value, Arrivals& out) {
+  static const std::vector<TomlKey<RateStep>> keys{
       number_key("for_s", &RateStep::seconds, kRequired, "how long", 0.001, kMostSeconds),
       number_key("rate_per_s", &RateStep::rate, kRequired, "arrivals a second meanwhile; 0 is a pause", 0, kMostRate),
   };
   const auto array = read_as_array(value, kMostSteps);
   if (!array) return error(array);
-  for (const ProfileValue& item : **array) {
+  for (const TomlValue& item : **array) {
     RateStep step{};
     if (auto read = read_table<RateStep>(item, keys, step); !read) return read;
     out.steps.push_back(step);
@@ -37,13 +37,13 @@ Result<void> read_steps(const ProfileValue& value, Arrivals& out) {
   return {};
 }
 
-Result<void> finish_flat(const ProfileValue&, Arrivals& out) {
+Result<void> finish_flat(const TomlValue&, Arrivals& out) {
   out.steps = {{86400, out.rate_per_s}};
   return {};
 }
 
 /// rate x (1 + amplitude x cos(2 pi (t - peak) / period)), each step at the rate of its middle.
-Result<void> finish_diurnal(const ProfileValue&, Arrivals& out) {
+Result<void> finish_diurnal(const TomlValue&, Arrivals& out) {
   const double peak = out.peak_s < 0 ? out.period_s / 2 : out.peak_s;
   for (int i = 0; i < kDiurnalSteps; ++i) {
     const double middle = (i + 0.5) / kDiurnalSteps;
@@ -53,7 +53,7 @@ Result<void> finish_diurnal(const ProfileValue&, Arrivals& out) {
   return {};
 }
 
-Result<void> finish_stepped(const ProfileValue& value, Arrivals& out) {
+Result<void> finish_stepped(const TomlValue& value, Arrivals& out) {
   double most = 0;
   for (const RateStep& step : out.steps) most = std::max(most, step.seconds * step.rate);
   if (most < kLeastRate) return value.wrong("no step has a rate at which anything arrives");
@@ -111,8 +111,8 @@ std::span<const ArrivalsRow> arrivals_kinds() {
   return rows;
 }
 
-Result<Arrivals> read_arrivals(const ProfileValue& value) {
-  const ProfileValue* type = value.find("type");
+Result<Arrivals> read_arrivals(const TomlValue& value) {
+  const TomlValue* type = value.find("type");
   if (type == nullptr) {
     return value.wrong("the key type is missing", "[arrivals] with type = \"poisson\" and rate_per_s = 2, say");
   }

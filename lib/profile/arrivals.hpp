@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "profile/keys.hpp"
+#include "base/toml_keys.hpp"
 
 namespace kv {
 
@@ -28,13 +28,13 @@ struct Arrivals {
 struct ArrivalsRow {
   std::string_view name, summary;
   double cv;  ///< where the profile does not say
-  std::vector<ProfileKey<Arrivals>> keys;
-  Result<void> (*finish)(const ProfileValue&, Arrivals&);  ///< fills `steps`
+  std::vector<TomlKey<Arrivals>> keys;
+  Result<void> (*finish)(const TomlValue&, Arrivals&);  ///< fills `steps`
 };
 std::span<const ArrivalsRow> arrivals_kinds();
 
 /// The table { type = "poisson", rate_per_s = 2 }.
-Result<Arrivals> read_arrivals(const ProfileValue& value);
+Result<Arrivals> read_arrivals(const TomlValue& value);
 
 /// A run through one process. Keeps its place as (repetition, step, time in step), so that no error adds up.
 class ArrivalTimes {

@@ -42,9 +42,9 @@ class Batch final : public Component {
   Zipf popularity_;
 };
 
-const std::vector<ProfileKey<BatchSpec>>& batch_keys() {
+const std::vector<TomlKey<BatchSpec>>& batch_keys() {
   using S = BatchSpec;
-  static const std::vector<ProfileKey<BatchSpec>> keys{
+  static const std::vector<TomlKey<BatchSpec>> keys{
       count_key("tasks", &S::tasks, "1", "how many different prompts jobs use", 1, kMostTexts),
       number_key("zipf", &S::zipf, "1", "popularity of the n-th task: 1 / n^zipf", 0, 10),
       distribution_key("prefix_tokens", &S::prefix_tokens, kRequired,
@@ -83,8 +83,8 @@ class Oneshot final : public Component {
   OneshotSpec spec_;
 };
 
-const std::vector<ProfileKey<OneshotSpec>>& oneshot_keys() {
-  static const std::vector<ProfileKey<OneshotSpec>> keys{
+const std::vector<TomlKey<OneshotSpec>>& oneshot_keys() {
+  static const std::vector<TomlKey<OneshotSpec>> keys{
       distribution_key("input_tokens", &OneshotSpec::input_tokens, kRequired, "a prompt", kTokenRange),
       distribution_key("output_tokens", &OneshotSpec::output_tokens, kRequired, "an answer", kTokenRange),
   };
@@ -92,8 +92,7 @@ const std::vector<ProfileKey<OneshotSpec>>& oneshot_keys() {
 }
 
 template <class Made, class Spec>
-Result<std::unique_ptr<Component>> make(const ProfileValue& value, const std::vector<ProfileKey<Spec>>& keys,
-                                        Common common) {
+Result<std::unique_ptr<Component>> make(const TomlValue& value, const std::vector<TomlKey<Spec>>& keys, Common common) {
   Spec spec;
   if (const auto read = read_table<Spec>(value, keys, spec, common); !read) return error(read);
   return std::make_unique<Made>(std::move(spec));
@@ -103,12 +102,12 @@ Result<std::unique_ptr<Component>> make(const ProfileValue& value, const std::ve
 
 const ComponentRow kBatch{
     "batch", "jobs: many requests behind the same instructions and examples",
-    [](const ProfileValue& value, Common common) { return make<Batch>(value, batch_keys(), common); },
+    [](const TomlValue& value, Common common) { return make<Batch>(value, batch_keys(), common); },
     [] { return help_of(batch_keys()); }};
 
 const ComponentRow kOneshot{
     "oneshot", "prompts that share nothing with any other: noise to a cache",
-    [](const ProfileValue& value, Common common) { return make<Oneshot>(value, oneshot_keys(), common); },
+    [](const TomlValue& value, Common common) { return make<Oneshot>(value, oneshot_keys(), common); },
     [] { return help_of(oneshot_keys()); }};
 
 }  // namespace kv

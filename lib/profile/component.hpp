@@ -78,7 +78,7 @@ std::uint64_t shared_length(const Distribution& length, const ComponentRun& run,
 /// One row a type of component. `make` reads the keys that are its own and lets pass those that every component has.
 struct ComponentRow {
   std::string_view name, summary;
-  Result<std::unique_ptr<Component>> (*make)(const ProfileValue& value, std::span<const std::string> common);
+  Result<std::unique_ptr<Component>> (*make)(const TomlValue& value, std::span<const std::string> common);
   /// {key, preset, summary} for the reader.
   struct KeyHelp {
     std::string name, preset, summary;
@@ -89,10 +89,10 @@ std::span<const ComponentRow> component_types();
 
 /// What the rows' files share.
 template <class Spec>
-ProfileKey<Spec> distribution_key(std::string name, Distribution Spec::*into, std::string preset, std::string summary,
-                                  Range range) {
+TomlKey<Spec> distribution_key(std::string name, Distribution Spec::*into, std::string preset, std::string summary,
+                               Range range) {
   return {std::move(name), std::move(preset), std::move(summary),
-          [=](const ProfileValue& value, Spec& out) -> Result<void> {
+          [=](const TomlValue& value, Spec& out) -> Result<void> {
             auto read = read_distribution(value, range);
             if (!read) return error(read);
             out.*into = std::move(*read);
@@ -100,7 +100,7 @@ ProfileKey<Spec> distribution_key(std::string name, Distribution Spec::*into, st
           }};
 }
 template <class Spec>
-std::vector<ComponentRow::KeyHelp> help_of(const std::vector<ProfileKey<Spec>>& keys) {
+std::vector<ComponentRow::KeyHelp> help_of(const std::vector<TomlKey<Spec>>& keys) {
   std::vector<ComponentRow::KeyHelp> out;
   out.reserve(keys.size());
   for (const auto& key : keys) out.push_back({key.name, key.preset, key.summary});

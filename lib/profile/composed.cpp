@@ -22,7 +22,7 @@ constexpr double kMostWeight = 1e6, kLeastWeight = 1e-6;
 
 template <class Into>
 auto optional_arrivals() {
-  return [](const ProfileValue& value, Into& out) -> Result<void> {
+  return [](const TomlValue& value, Into& out) -> Result<void> {
     auto read = read_arrivals(value);
     if (!read) return error(read);
     out.arrivals = std::move(*read);
@@ -30,14 +30,14 @@ auto optional_arrivals() {
   };
 }
 
-Result<void> read_requests(const ProfileValue& value, ComposedProfile& out) {
+Result<void> read_requests(const TomlValue& value, ComposedProfile& out) {
   const auto count = read_count(value, 1, 1'000'000'000'000);
   if (!count) return error(count);
   out.requests = *count;
   return {};
 }
 
-Result<void> read_duration(const ProfileValue& value, ComposedProfile& out) {
+Result<void> read_duration(const TomlValue& value, ComposedProfile& out) {
   const auto number = read_number(value, 0.001, kMostSeconds);
   if (!number) return error(number);
   out.duration_s = *number;
@@ -45,24 +45,24 @@ Result<void> read_duration(const ProfileValue& value, ComposedProfile& out) {
 }
 
 template <std::uint64_t Limits::*Field>
-Result<void> read_limit(const ProfileValue& value, ComposedProfile& out, std::uint64_t lowest, std::uint64_t highest) {
+Result<void> read_limit(const TomlValue& value, ComposedProfile& out, std::uint64_t lowest, std::uint64_t highest) {
   const auto count = read_count(value, lowest, highest);
   if (!count) return error(count);
   out.limits.*Field = *count;
   return {};
 }
 
-Result<void> read_rate(const ProfileValue& value, ComposedProfile& out) {
+Result<void> read_rate(const TomlValue& value, ComposedProfile& out) {
   const auto number = read_number(value, 0.001, 1e9);
   if (!number) return error(number);
   out.limits.output_tokens_per_s = *number;
   return {};
 }
 
-Result<void> read_tenants(const ProfileValue& value, ComposedProfile& out) {
+Result<void> read_tenants(const TomlValue& value, ComposedProfile& out) {
   const auto array = read_as_array(value, kMostTenants);
   if (!array) return error(array);
-  for (const ProfileValue& item : **array) {
+  for (const TomlValue& item : **array) {
     TenantSpec tenant;
     if (auto read = read_table<TenantSpec>(item, tenant_keys(), tenant); !read) return read;
     const auto same = [&](const TenantSpec& other) { return other.name == tenant.name; };
@@ -74,8 +74,8 @@ Result<void> read_tenants(const ProfileValue& value, ComposedProfile& out) {
   return {};
 }
 
-Result<Traffic> read_traffic(const ProfileValue& value, std::span<const std::string> common) {
-  const ProfileValue* type = value.find("type");
+Result<Traffic> read_traffic(const TomlValue& value, std::span<const std::string> common) {
+  const TomlValue* type = value.find("type");
   if (type == nullptr) return value.wrong("the key type is missing", "type = \"conversation\", say");
   const auto name = read_text(*type);
   if (!name) return error(name);
@@ -87,19 +87,19 @@ Result<Traffic> read_traffic(const ProfileValue& value, std::span<const std::str
   if (!component) return error(component);
   traffic.component = std::move(*component);
   for (const auto& key : component_keys()) {
-    const ProfileValue* member = value.find(key.name);
+    const TomlValue* member = value.find(key.name);
     if (member == nullptr) continue;
     if (const auto read = key.read(*member, traffic); !read) return error(read);
   }
   return traffic;
 }
 
-Result<void> read_components(const ProfileValue& value, ComposedProfile& out) {
+Result<void> read_components(const TomlValue& value, ComposedProfile& out) {
   const auto array = read_as_array(value, kMostComponents);
   if (!array) return error(array);
   std::vector<std::string> common;
   for (const auto& key : component_keys()) common.push_back(key.name);
-  for (const ProfileValue& item : **array) {
+  for (const TomlValue& item : **array) {
     auto traffic = read_traffic(item, common);
     if (!traffic) return error(traffic);
     if (traffic->arrivals && item.find("weight") != nullptr) {
@@ -111,7 +111,7 @@ Result<void> read_components(const ProfileValue& value, ComposedProfile& out) {
 }
 
 /// Whose sessions a component has: the tenants that it names, or all.
-Result<void> assign_tenants(const ProfileValue& component, const std::vector<TenantSpec>& tenants, Traffic& traffic) {
+Result<void> assign_tenants(const TomlValue& component, const std::vector<TenantSpec>& tenants, Traffic& traffic) {
   std::vector<std::string> names;
   names.reserve(tenants.size());
   for (const TenantSpec& tenant : tenants) names.push_back(tenant.name);
@@ -132,7 +132,7 @@ Result<void> assign_tenants(const ProfileValue& component, const std::vector<Ten
 }
 
 /// Components without arrivals of their own share those of the profile.
-Result<void> assign_arrivals(const ProfileValue& root, ComposedProfile& profile) {
+Result<void> assign_arrivals(const TomlValue& root, ComposedProfile& profile) {
   ArrivalSource common;
   for (std::uint32_t i = 0; i < profile.traffic.size(); ++i) {
     const Traffic& traffic = profile.traffic[i];
@@ -156,7 +156,7 @@ Result<void> assign_arrivals(const ProfileValue& root, ComposedProfile& profile)
   return {};
 }
 
-Result<void> check(const ProfileValue& root, const ComposedProfile& profile) {
+Result<void> check(const TomlValue& root, const ComposedProfile& profile) {
   if (!profile.requests && !profile.duration_s) {
     return root.wrong("says neither requests nor duration_s", "requests = 10000, say");
   }
@@ -188,10 +188,10 @@ class Composed final : public Generator {
 
 }  // namespace
 
-const std::vector<ProfileKey<TenantSpec>>& tenant_keys() {
-  static const std::vector<ProfileKey<TenantSpec>> keys{
+const std::vector<TomlKey<TenantSpec>>& tenant_keys() {
+  static const std::vector<TomlKey<TenantSpec>> keys{
       {"name", kRequired, "as the trace will call it",
-       [](const ProfileValue& value, TenantSpec& out) -> Result<void> {
+       [](const TomlValue& value, TenantSpec& out) -> Result<void> {
          auto text = read_text(value);
          if (!text) return error(text);
          out.name = std::move(*text);
@@ -203,11 +203,11 @@ const std::vector<ProfileKey<TenantSpec>>& tenant_keys() {
   return keys;
 }
 
-const std::vector<ProfileKey<Traffic>>& component_keys() {
-  static const std::vector<ProfileKey<Traffic>> keys{
+const std::vector<TomlKey<Traffic>>& component_keys() {
+  static const std::vector<TomlKey<Traffic>> keys{
       type_key<Traffic>("which of the types below"),
       {"name", "its type", "what the trace calls the type of its requests",
-       [](const ProfileValue& value, Traffic& out) -> Result<void> {
+       [](const TomlValue& value, Traffic& out) -> Result<void> {
          auto text = read_text(value);
          if (!text) return error(text);
          out.name = std::move(*text);
@@ -218,14 +218,14 @@ const std::vector<ProfileKey<Traffic>>& component_keys() {
                  kMostWeight),
       {"arrivals", "[arrivals]", "a process of its own, instead of a share", optional_arrivals<Traffic>()},
       {"tenants", "all", "names of those whose sessions these are",
-       [](const ProfileValue& value, Traffic& out) -> Result<void> {
+       [](const TomlValue& value, Traffic& out) -> Result<void> {
          auto texts = read_texts(value, kMostTenants);
          if (!texts) return error(texts);
          out.tenant_names = std::move(*texts);
          return {};
        }},
       {"own_texts", "true", "each tenant has system prompts, documents and tasks of its own",
-       [](const ProfileValue& value, Traffic& out) -> Result<void> {
+       [](const TomlValue& value, Traffic& out) -> Result<void> {
          const auto flag = read_flag(value);
          if (!flag) return error(flag);
          out.own_texts = *flag;
@@ -235,15 +235,15 @@ const std::vector<ProfileKey<Traffic>>& component_keys() {
   return keys;
 }
 
-const std::vector<ProfileKey<ComposedProfile>>& profile_keys() {
+const std::vector<TomlKey<ComposedProfile>>& profile_keys() {
   using P = ComposedProfile;
-  static const std::vector<ProfileKey<P>> keys{
+  static const std::vector<TomlKey<P>> keys{
       {"requests", "no end", "stop after so many; --requests comes first", read_requests},
       {"duration_s", "no end", "stop at this time", read_duration},
       {"block_size", "512", "tokens a block",
-       [](const ProfileValue& v, P& out) { return read_limit<&Limits::block_size>(v, out, 1, 65536); }},
+       [](const TomlValue& v, P& out) { return read_limit<&Limits::block_size>(v, out, 1, 65536); }},
       {"max_input_tokens", "131072", "longest prompt: conversations end there",
-       [](const ProfileValue& v, P& out) { return read_limit<&Limits::max_input_tokens>(v, out, 2, 16'777'216); }},
+       [](const TomlValue& v, P& out) { return read_limit<&Limits::max_input_tokens>(v, out, 2, 16'777'216); }},
       {"output_tokens_per_s", "50", "how fast answers are written: a user thinks after reading one", read_rate},
       {"arrivals", "each component's", "when sessions begin", optional_arrivals<P>()},
       {"tenant", "none", "[[tenant]]: who shares the service", read_tenants},
@@ -252,10 +252,10 @@ const std::vector<ProfileKey<ComposedProfile>>& profile_keys() {
   return keys;
 }
 
-Result<std::unique_ptr<Generator>> parse_composed(const ProfileValue& root) {
+Result<std::unique_ptr<Generator>> parse_composed(const TomlValue& root) {
   ComposedProfile profile;
   if (const auto read = read_table<ComposedProfile>(root, profile_keys(), profile); !read) return error(read);
-  const auto& components = std::get<ProfileValue::Array>(root.find("component")->data);
+  const auto& components = std::get<TomlValue::Array>(root.find("component")->data);
   for (std::size_t i = 0; i < components.size(); ++i) {
     const auto assigned = assign_tenants(components[i], profile.tenants, profile.traffic[i]);
     if (!assigned) return error(assigned);

@@ -66,7 +66,7 @@ struct ComposedProfile {
 };
 
 /// Reads a document that has [[component]]s.
-Result<std::unique_ptr<Generator>> parse_composed(const ProfileValue& root);
+Result<std::unique_ptr<Generator>> parse_composed(const TomlValue& root);
 
 /// Makes the requests of `profile`; see Generator::run.
 Result<GeneratedCounts> run_composed(const ComposedProfile& profile, const GenerateOptions& options,
@@ -79,8 +79,8 @@ inline constexpr std::uint64_t kMostBlocksAPrompt = 262'144;
 inline constexpr double kMostSeconds = 100.0 * 366 * 86400;
 
 /// Keys of a profile and of each of its tables, for `kvtrace gen --keys`.
-const std::vector<ProfileKey<ComposedProfile>>& profile_keys();
-const std::vector<ProfileKey<TenantSpec>>& tenant_keys();
-const std::vector<ProfileKey<Traffic>>& component_keys();
+const std::vector<TomlKey<ComposedProfile>>& profile_keys();
+const std::vector<TomlKey<TenantSpec>>& tenant_keys();
+const std::vector<TomlKey<Traffic>>& component_keys();
 
 }  // namespace kv

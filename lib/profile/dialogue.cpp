@@ -48,7 +48,7 @@ class Dialogue final : public Component {
   Zipf popularity_;
 };
 
-using Keys = std::vector<ProfileKey<DialogueSpec>>;
+using Keys = std::vector<TomlKey<DialogueSpec>>;
 using S = DialogueSpec;
 
 const Keys& conversation_keys() {
@@ -83,7 +83,7 @@ const Keys& agent_keys() {
   return keys;
 }
 
-Result<std::unique_ptr<Component>> make_dialogue(const ProfileValue& value, const Keys& keys, Common common) {
+Result<std::unique_ptr<Component>> make_dialogue(const TomlValue& value, const Keys& keys, Common common) {
   DialogueSpec spec;
   if (const auto read = read_table<DialogueSpec>(value, keys, spec, common); !read) return error(read);
   if (spec.first_message.row == nullptr) spec.first_message = spec.message;
@@ -94,12 +94,12 @@ Result<std::unique_ptr<Component>> make_dialogue(const ProfileValue& value, cons
 
 const ComponentRow kConversation{
     "conversation", "users who talk: a shared system prompt, then turn after turn with all that was said before",
-    [](const ProfileValue& value, Common common) { return make_dialogue(value, conversation_keys(), common); },
+    [](const TomlValue& value, Common common) { return make_dialogue(value, conversation_keys(), common); },
     [] { return help_of(conversation_keys()); }};
 
 const ComponentRow kAgent{
     "agent", "programs that call tools: shared instructions and tools, a task, then result after result",
-    [](const ProfileValue& value, Common common) { return make_dialogue(value, agent_keys(), common); },
+    [](const TomlValue& value, Common common) { return make_dialogue(value, agent_keys(), common); },
     [] { return help_of(agent_keys()); }};
 
 }  // namespace kv

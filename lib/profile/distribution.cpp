@@ -13,7 +13,7 @@ namespace {
 constexpr double kMost = 1e12;
 constexpr std::size_t kMostPoints = 1000;
 
-using Key = ProfileKey<Distribution>;
+using Key = TomlKey<Distribution>;
 
 Key min_key() { return number_key("min", &Distribution::min, "the key's own", "what less is set to", 0, kMost); }
 Key max_key() { return number_key("max", &Distribution::max, "the key's own", "what more is set to", 0, kMost); }
@@ -21,10 +21,10 @@ Key mean_key(std::string preset) {
   return number_key("mean", &Distribution::mean, std::move(preset), "before min and max", 1e-9, kMost);
 }
 
-Result<void> read_points(const ProfileValue& value, Distribution& out) {
+Result<void> read_points(const TomlValue& value, Distribution& out) {
   const auto array = read_as_array(value, kMostPoints);
   if (!array) return error(array);
-  for (const ProfileValue& item : **array) {
+  for (const TomlValue& item : **array) {
     const auto pair = read_as_array(item, 2);
     if (!pair) return error(pair);
     if ((*pair)->size() != 2) return item.wrong("a point is [share, value]");
@@ -44,13 +44,13 @@ Result<void> read_points(const ProfileValue& value, Distribution& out) {
   return {};
 }
 
-Result<void> finish_lognormal(const ProfileValue& value, Distribution& out) {
+Result<void> finish_lognormal(const TomlValue& value, Distribution& out) {
   if ((out.median > 0) == (out.mean > 0)) return value.wrong("needs either median or mean");
   if (out.mean > 0) out.median = out.mean / portable_exp(out.sigma * out.sigma / 2);
   return {};
 }
 
-Result<void> finish_geometric(const ProfileValue& value, Distribution& out) {
+Result<void> finish_geometric(const TomlValue& value, Distribution& out) {
   if (out.mean < 1) return value.wrong("the mean of a geometric distribution is at least 1");
   return {};
 }
@@ -133,13 +133,13 @@ Distribution Distribution::constant(double value) {
 
 double Distribution::draw(Random& random) const { return std::clamp(row->draw(*this, random), min, max); }
 
-Result<Distribution> read_distribution(const ProfileValue& value, Range range) {
-  if (!std::holds_alternative<ProfileValue::Table>(value.data)) {
+Result<Distribution> read_distribution(const TomlValue& value, Range range) {
+  if (!std::holds_alternative<TomlValue::Table>(value.data)) {
     const auto number = read_number(value, range.lowest, range.highest);
     if (!number) return error(Code::bad_input, number.error().message, "or a table: { type = \"lognormal\", ... }");
     return Distribution::constant(*number);
   }
-  const ProfileValue* type = value.find("type");
+  const TomlValue* type = value.find("type");
   if (type == nullptr)
     return value.wrong("the key type is missing", "{ type = \"lognormal\", median = 200, sigma = 1 }");
   const auto name = read_text(*type);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "profile/keys.hpp"
+#include "base/toml_keys.hpp"
 
 namespace kv {
 
@@ -14,9 +14,9 @@ class Distribution;
 /// One row a kind of distribution, as a profile writes it: { type = "lognormal", median = 200, sigma = 0.8 }.
 struct DistributionRow {
   std::string_view name, summary;
-  std::vector<ProfileKey<Distribution>> keys;
+  std::vector<TomlKey<Distribution>> keys;
   /// Checks what no key shows alone, and finishes the parameters; null: nothing to do.
-  Result<void> (*finish)(const ProfileValue&, Distribution&);
+  Result<void> (*finish)(const TomlValue&, Distribution&);
   double (*draw)(const Distribution&, Random&);
 };
 std::span<const DistributionRow> distributions();
@@ -47,6 +47,6 @@ class Distribution {
 };
 
 /// A number (constant) or a table with `type`. min and max lie in `range`, and are its ends where not given.
-Result<Distribution> read_distribution(const ProfileValue& value, Range range);
+Result<Distribution> read_distribution(const TomlValue& value, Range range);
 
 }  // namespace kv

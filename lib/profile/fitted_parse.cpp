@@ -31,7 +31,7 @@ namespace {
 constexpr std::size_t kMostKnots = 4096, kMostStrata = 8192, kMostCapacities = 512, kMostParts = 256;
 
 template <class T>
-Result<void> read_whole(const ProfileValue& value, std::uint64_t lowest, std::uint64_t highest, T& out) {
+Result<void> read_whole(const TomlValue& value, std::uint64_t lowest, std::uint64_t highest, T& out) {
   const auto count = read_count(value, lowest, highest);
   if (!count) return error(count);
   out = static_cast<T>(*count);
@@ -39,23 +39,23 @@ Result<void> read_whole(const ProfileValue& value, std::uint64_t lowest, std::ui
 }
 
 template <class T>
-ProfileKey<FittedProfile> whole_key(std::string name, T FittedProfile::*into, std::string summary, std::uint64_t lowest,
-                                    std::uint64_t highest) {
+TomlKey<FittedProfile> whole_key(std::string name, T FittedProfile::*into, std::string summary, std::uint64_t lowest,
+                                 std::uint64_t highest) {
   return {std::move(name), kRequired, std::move(summary),
-          [=](const ProfileValue& value, FittedProfile& out) { return read_whole(value, lowest, highest, out.*into); }};
+          [=](const TomlValue& value, FittedProfile& out) { return read_whole(value, lowest, highest, out.*into); }};
 }
 
 /// An array of exactly `size` members.
-Result<const ProfileValue::Array*> read_row(const ProfileValue& value, std::size_t size) {
+Result<const TomlValue::Array*> read_row(const TomlValue& value, std::size_t size) {
   auto row = read_as_array(value, size);
   if (row && (*row)->size() != size) return value.wrong(fmt::format("has {} entries, not {}", (*row)->size(), size));
   return row;
 }
 
-Result<void> read_minutes(const ProfileValue& value, FittedProfile& out) {
+Result<void> read_minutes(const TomlValue& value, FittedProfile& out) {
   const auto items = read_as_array(value, kMostFittedMinutes);
   if (!items) return error(items);
-  for (const ProfileValue& item : **items) {
+  for (const TomlValue& item : **items) {
     const auto* count = std::get_if<std::int64_t>(&item.data);
     if (count != nullptr && *count < 0) {
       const std::uint64_t room = kMostFittedMinutes - out.minutes.size();
@@ -71,10 +71,10 @@ Result<void> read_minutes(const ProfileValue& value, FittedProfile& out) {
   return {};
 }
 
-Result<void> read_knots(const ProfileValue& value, std::uint64_t least, std::vector<Knot>& out) {
+Result<void> read_knots(const TomlValue& value, std::uint64_t least, std::vector<Knot>& out) {
   const auto items = read_as_array(value, kMostKnots);
   if (!items) return error(items);
-  for (const ProfileValue& item : **items) {
+  for (const TomlValue& item : **items) {
     const auto pair = read_row(item, 2);
     if (!pair) return error(pair);
     Knot knot;
@@ -87,10 +87,10 @@ Result<void> read_knots(const ProfileValue& value, std::uint64_t least, std::vec
   return {};
 }
 
-Result<void> read_capacities(const ProfileValue& value, FittedProfile& out) {
+Result<void> read_capacities(const TomlValue& value, FittedProfile& out) {
   const auto items = read_as_array(value, kMostCapacities);
   if (!items) return error(items);
-  for (const ProfileValue& item : **items) {
+  for (const TomlValue& item : **items) {
     std::uint32_t size = 0;
     if (auto read = read_whole(item, 1, UINT32_MAX, size); !read) return read;
     if (!out.reuse.capacities.empty() && size <= out.reuse.capacities.back()) return item.wrong("sizes rise");
@@ -99,10 +99,10 @@ Result<void> read_capacities(const ProfileValue& value, FittedProfile& out) {
   return {};
 }
 
-Result<void> read_reuse(const ProfileValue& value, FittedProfile& out) {
+Result<void> read_reuse(const TomlValue& value, FittedProfile& out) {
   const auto items = read_as_array(value, kMostParts);
   if (!items) return error(items);
-  for (const ProfileValue& item : **items) {
+  for (const TomlValue& item : **items) {
     const auto row = read_as_array(item, kMostCapacities + 1);
     if (!row) return error(row);
     ReuseTable::Part part;
@@ -118,11 +118,11 @@ Result<void> read_reuse(const ProfileValue& value, FittedProfile& out) {
   return {};
 }
 
-Result<void> read_strata(const ProfileValue& value, FittedProfile& out) {
+Result<void> read_strata(const TomlValue& value, FittedProfile& out) {
   const auto items = read_as_array(value, kMostStrata);
   if (!items) return error(items);
   const auto columns = stratum_columns();
-  for (const ProfileValue& item : **items) {
+  for (const TomlValue& item : **items) {
     const auto row = read_row(item, columns.size());
     if (!row) return error(row);
     Stratum s;
@@ -174,10 +174,10 @@ std::string fault_of(const FittedProfile& p) {
   return "";
 }
 
-const std::vector<ProfileKey<FittedProfile>>& fitted_keys() {
-  static const std::vector<ProfileKey<FittedProfile>> kKeys = {
+const std::vector<TomlKey<FittedProfile>>& fitted_keys() {
+  static const std::vector<TomlKey<FittedProfile>> kKeys = {
       {"block_size", kRequired, "tokens in a block",
-       [](const ProfileValue& value, FittedProfile& out) -> Result<void> {
+       [](const TomlValue& value, FittedProfile& out) -> Result<void> {
          std::uint64_t tokens = 0;
          auto read = read_whole(value, 1, 1'000'000, tokens);
          out.block_size = Tokens(tokens);
@@ -189,9 +189,9 @@ const std::vector<ProfileKey<FittedProfile>>& fitted_keys() {
       whole_key("input_step", &FittedProfile::input_step, "inputs are multiples of it", 1, 1U << 30),
       {"minutes", kRequired, "requests in each minute; -n: n minutes without any", read_minutes},
       {"input_tokens", kRequired, "input lengths in order: [rank, tokens]",
-       [](const ProfileValue& value, FittedProfile& out) { return read_knots(value, 1, out.input); }},
+       [](const TomlValue& value, FittedProfile& out) { return read_knots(value, 1, out.input); }},
       {"output_tokens", kRequired, "output lengths in order: [rank, tokens]",
-       [](const ProfileValue& value, FittedProfile& out) { return read_knots(value, 0, out.output); }},
+       [](const TomlValue& value, FittedProfile& out) { return read_knots(value, 0, out.output); }},
       {"capacities", "none", "cache sizes at which the LRU curve is known", read_capacities},
       {"reuse", "none", "block references and hits by size, for parts of the trace", read_reuse},
       {"strata", kRequired, "requests that are alike", read_strata},
@@ -199,13 +199,13 @@ const std::vector<ProfileKey<FittedProfile>>& fitted_keys() {
   return kKeys;
 }
 
-Result<FittedProfile> read_fitted(const ProfileValue& root) {
+Result<FittedProfile> read_fitted(const TomlValue& root) {
   const auto tables = read_as_table(root);
   if (!tables) return error(tables);
   for (const auto& [name, member] : **tables) {
     if (name != "fitted") return unknown_key(member, name, {"fitted"});
   }
-  const ProfileValue* table = root.find("fitted");
+  const TomlValue* table = root.find("fitted");
   if (table == nullptr) return root.wrong("there is no table [fitted]");
   FittedProfile profile;
   if (const auto read = read_table<FittedProfile>(*table, fitted_keys(), profile); !read) return error(read);
@@ -213,7 +213,7 @@ Result<FittedProfile> read_fitted(const ProfileValue& root) {
   return profile;
 }
 
-Result<std::unique_ptr<Generator>> parse_fitted(const ProfileValue& root) {
+Result<std::unique_ptr<Generator>> parse_fitted(const TomlValue& root) {
   auto profile = read_fitted(root);
   if (!profile) return error(profile);
   return make_fitted_generator(std::move(*profile));

@@ -2,9 +2,9 @@
 #include <memory>
 #include <string>
 
+#include "base/toml_keys.hpp"
 #include "profile/fitted_profile.hpp"
 #include "profile/generator.hpp"
-#include "profile/keys.hpp"
 
 namespace kv {
 
@@ -19,12 +19,12 @@ inline constexpr std::uint64_t kMostFittedBlocks = std::uint64_t{1} << 22;      
 std::string format_fitted(const FittedProfile& profile);
 
 /// Reads the table [fitted] of a document: every figure in its range, sums that agree, blocks that can be counted.
-Result<FittedProfile> read_fitted(const ProfileValue& root);
+Result<FittedProfile> read_fitted(const TomlValue& root);
 /// The same, as the row of profile_kinds() needs it.
-Result<std::unique_ptr<Generator>> parse_fitted(const ProfileValue& root);
+Result<std::unique_ptr<Generator>> parse_fitted(const TomlValue& root);
 
 /// Keys of [fitted], for `kvtrace gen --keys`.
-const std::vector<ProfileKey<FittedProfile>>& fitted_keys();
+const std::vector<TomlKey<FittedProfile>>& fitted_keys();
 
 /// What is wrong with a profile as a whole: sums, order, blocks that cannot be counted; empty: nothing.
 std::string fault_of(const FittedProfile& profile);

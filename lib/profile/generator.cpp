@@ -10,6 +10,16 @@
 #include "workload/byte_source.hpp"
 
 namespace kv {
+namespace {
+
+constexpr TomlDialect kProfileDialect{
+    .noun = "a profile",
+    .shape_hint = "key = value below [table] or [[component]]; strings stand in quotes",
+    .keys_hint = "kvtrace gen --keys says what every key takes",
+    .size_hint = "is this the trace itself?",
+};
+
+}  // namespace
 
 std::span<const ProfileKind> profile_kinds() {
   static const std::array kinds{
@@ -20,7 +30,7 @@ std::span<const ProfileKind> profile_kinds() {
 }
 
 Result<std::unique_ptr<Generator>> parse_profile(std::string_view text, const std::string& name) {
-  const auto root = parse_toml(text, name);
+  const auto root = parse_toml(text, name, kProfileDialect);
   if (!root) return error(root);
   std::string tables;
   for (const ProfileKind& kind : profile_kinds()) {

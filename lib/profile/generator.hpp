@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/toml_value.hpp"
 #include "base/units.hpp"
 #include "workload/read.hpp"
 
@@ -48,18 +49,16 @@ class Generator {
 /// The profile in a TOML text (at most kMaxProfileBytes). Errors (bad_input) name `name`:line and the key; an unknown
 /// key suggests the nearest. Which kind of profile it is, its tables say: see profile_kinds().
 Result<std::unique_ptr<Generator>> parse_profile(std::string_view text, const std::string& name);
-inline constexpr std::size_t kMaxProfileBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxProfileBytes = kMaxTomlBytes;
 
 /// The same for a file, "-" for stdin.
 Result<std::unique_ptr<Generator>> load_profile(const std::string& path);
-
-class ProfileValue;
 
 /// One row a kind of profile: the table that only it has, and who reads the whole document.
 struct ProfileKind {
   std::string_view table;  ///< "component", "fitted"
   std::string_view summary;
-  Result<std::unique_ptr<Generator>> (*parse)(const ProfileValue& root);
+  Result<std::unique_ptr<Generator>> (*parse)(const TomlValue& root);
 };
 std::span<const ProfileKind> profile_kinds();
 

@@ -55,9 +55,9 @@ class Rag final : public Component {
   Zipf first_, next_;
 };
 
-const std::vector<ProfileKey<RagSpec>>& keys() {
+const std::vector<TomlKey<RagSpec>>& keys() {
   using S = RagSpec;
-  static const std::vector<ProfileKey<RagSpec>> rows{
+  static const std::vector<TomlKey<RagSpec>> rows{
       distribution_key("system_tokens", &S::system_tokens, "0", "length of the system prompt", kSharedTokenRange),
       count_key("documents", &S::documents, kRequired, "how many there are", 1, kMostTexts),
       distribution_key("document_tokens", &S::document_tokens, kRequired, "length of a document", kTokenRange),
@@ -71,7 +71,7 @@ const std::vector<ProfileKey<RagSpec>>& keys() {
   return rows;
 }
 
-Result<std::unique_ptr<Component>> make(const ProfileValue& value, std::span<const std::string> common) {
+Result<std::unique_ptr<Component>> make(const TomlValue& value, std::span<const std::string> common) {
   RagSpec spec;
   if (const auto read = read_table<RagSpec>(value, keys(), spec, common); !read) return error(read);
   std::uint64_t texts = 1, level = spec.documents;

@@ -7,7 +7,7 @@ namespace kv {
 namespace {
 
 template <class T>
-ReferenceTable table_of(std::string title, std::string summary, const std::vector<ProfileKey<T>>& keys) {
+ReferenceTable table_of(std::string title, std::string summary, const std::vector<TomlKey<T>>& keys) {
   ReferenceTable table{std::move(title), std::move(summary), {}};
   for (const auto& key : keys) table.rows.push_back({key.name, key.preset, key.summary});
   return table;

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "base/toml_value.hpp"
 #include "profile/generator.hpp"
-#include "profile/profile_value.hpp"
 #include "profile/reference.hpp"
 #include "support/source_dir.hpp"
 
@@ -29,12 +29,12 @@ TEST_SUITE("profile") {
   TEST_CASE("a value knows its line and its place") {
     const auto root = parse_toml("a = 1\n[b]\nc = [1.5,\n  \"x\"]\n[[d]]\ne = true\n[[d]]\ne = {f = 2}\n", "v.toml");
     REQUIRE(root);
-    const ProfileValue* c = root->find("b")->find("c");
-    const auto& items = std::get<ProfileValue::Array>(c->data);
+    const TomlValue* c = root->find("b")->find("c");
+    const auto& items = std::get<TomlValue::Array>(c->data);
     CHECK(std::get<double>(items[0].data) == 1.5);
     CHECK(items[1].path == "b.c[2]");
     CHECK(items[1].line == 4);
-    const auto& d = std::get<ProfileValue::Array>(root->find("d")->data);
+    const auto& d = std::get<TomlValue::Array>(root->find("d")->data);
     CHECK(std::get<bool>(d[0].find("e")->data));
     CHECK(d[1].find("e")->find("f")->path == "d[2].e.f");
     CHECK(d[1].find("e")->find("f")->wrong("is bad").value().message == "v.toml:8: d[2].e.f: is bad");

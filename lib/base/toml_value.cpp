@@ -1,4 +1,4 @@
-#include "profile/profile_value.hpp"
+#include "base/toml_value.hpp"
 
 #include <fmt/format.h>
 
@@ -16,11 +16,10 @@
 #include <toml++/toml.h>
 
 #include "base/parse.hpp"
-#include "profile/generator.hpp"
 
 namespace kv {
 
-const ProfileValue* ProfileValue::find(std::string_view key) const {
+const TomlValue* TomlValue::find(std::string_view key) const {
   const auto* table = std::get_if<Table>(&data);
   if (table == nullptr) return nullptr;
   for (const auto& [name, value] : *table) {
@@ -29,9 +28,9 @@ const ProfileValue* ProfileValue::find(std::string_view key) const {
   return nullptr;
 }
 
-tl::unexpected<Error> ProfileValue::wrong(const std::string& what, std::string hint) const {
+tl::unexpected<Error> TomlValue::wrong(const std::string& what, std::string hint) const {
   const std::string place = path.empty() ? "" : path + ": ";
-  return error(Code::bad_input, fmt::format("{}:{}: {}{}", file ? *file : "profile", line, place, what),
+  return error(Code::bad_input, fmt::format("{}:{}: {}{}", source ? source->name : "document", line, place, what),
                std::move(hint));
 }
 
@@ -65,8 +64,8 @@ struct Unreadable {
   std::string what;
 };
 
-/// What must not reach the parser: a key of more parts than any profile needs, because it makes a table a part and
-/// takes them down by recursion; and other characters than ASCII outside of comments: no profile needs them, and toml++
+/// What must not reach the parser: a key of more parts than any document needs, because it makes a table a part and
+/// takes them down by recursion; and other characters than ASCII outside of comments: none needs them, and toml++
 /// 3.3 takes some for impossible (its is_non_ascii_horizontal_whitespace), behind a backslash in a string, too.
 Unreadable find_unreadable(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -103,10 +102,10 @@ Unreadable find_unreadable(std::string_view text) {
 /// toml++ nodes -> ours. Depth is bounded: nesting by the parser, dotted keys by find_unreadable.
 class Converter {
  public:
-  explicit Converter(const std::string& name) : file_(std::make_shared<const std::string>(name)) {}
+  explicit Converter(TomlSource source) : source_(std::make_shared<const TomlSource>(std::move(source))) {}
 
-  Result<ProfileValue> convert(const toml::node& node, std::string path) {  // NOLINT(misc-no-recursion)
-    ProfileValue out{.data = false, .file = file_, .line = node.source().begin.line, .path = std::move(path)};
+  Result<TomlValue> convert(const toml::node& node, std::string path) {  // NOLINT(misc-no-recursion)
+    TomlValue out{.data = false, .source = source_, .line = node.source().begin.line, .path = std::move(path)};
     if (const auto* table = node.as_table()) return convert_table(*table, std::move(out));
     if (const auto* array = node.as_array()) return convert_array(*array, std::move(out));
     if (const auto* text = node.as_string()) {
@@ -117,15 +116,20 @@ class Converter {
       out.data = number->get();
     } else if (const auto* flag = node.as_boolean()) {
       out.data = flag->get();
+    } else if (const auto* date = node.as_date(); date != nullptr && source_->dialect.dates) {
+      const toml::date& d = date->get();
+      out.data = fmt::format("{:04}-{:02}-{:02}", d.year, unsigned{d.month}, unsigned{d.day});
     } else {
-      return out.wrong("is a date or time, which no profile uses", "times are numbers of seconds");
+      return out.wrong(
+          fmt::format("is a date or time, which {} has no use for", source_->dialect.noun),
+          source_->dialect.dates ? "a date is 2026-05-20, without a time" : "times are numbers of seconds");
     }
     return out;
   }
 
  private:
-  Result<ProfileValue> convert_table(const toml::table& table, ProfileValue out) {  // NOLINT(misc-no-recursion)
-    ProfileValue::Table members;
+  Result<TomlValue> convert_table(const toml::table& table, TomlValue out) {  // NOLINT(misc-no-recursion)
+    TomlValue::Table members;
     for (const auto& [key, child] : table) {
       const std::string name(key.str());
       const bool plain = name.size() <= 60 && quote(name) == "'" + name + "'";
@@ -138,8 +142,8 @@ class Converter {
     return out;
   }
 
-  Result<ProfileValue> convert_array(const toml::array& array, ProfileValue out) {  // NOLINT(misc-no-recursion)
-    ProfileValue::Array items;
+  Result<TomlValue> convert_array(const toml::array& array, TomlValue out) {  // NOLINT(misc-no-recursion)
+    TomlValue::Array items;
     for (const toml::node& child : array) {
       auto value = convert(child, fmt::format("{}[{}]", out.path, items.size() + 1));
       if (!value) return error(value);
@@ -149,16 +153,16 @@ class Converter {
     return out;
   }
 
-  std::shared_ptr<const std::string> file_;
+  std::shared_ptr<const TomlSource> source_;
 };
 
 }  // namespace
 
-Result<ProfileValue> parse_toml(std::string_view text, const std::string& name) {
-  if (text.size() > kMaxProfileBytes) {
+Result<TomlValue> parse_toml(std::string_view text, const std::string& name, const TomlDialect& dialect) {
+  if (text.size() > kMaxTomlBytes) {
     return error(Code::bad_input,
-                 fmt::format("{}: a profile of more than {}", name, format_bytes(Bytes(kMaxProfileBytes))),
-                 "is this the trace itself?");
+                 fmt::format("{}: {} of more than {}", name, dialect.noun, format_bytes(Bytes(kMaxTomlBytes))),
+                 std::string(dialect.size_hint));
   }
   if (const Unreadable found = find_unreadable(text); found.line != 0) {
     return error(Code::bad_input, fmt::format("{}:{}: {}", name, found.line, found.what));
@@ -169,9 +173,9 @@ Result<ProfileValue> parse_toml(std::string_view text, const std::string& name) 
     return error(Code::bad_input,
                  fmt::format("{}:{}: not TOML: {}", name, failed.source().begin.line,
                              quote(failed.description().substr(0, 200))),
-                 "a profile is TOML: key = value below [table] or [[component]]; strings stand in quotes");
+                 fmt::format("{} is TOML: {}", dialect.noun, dialect.shape_hint));
   }
-  return Converter(name).convert(parsed.table(), "");
+  return Converter({name, dialect}).convert(parsed.table(), "");
 }
 
 }  // namespace kv
