@@ -1,9 +1,8 @@
 #include "curve/simulate.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
+#include "base/parallel.hpp"
 #include "curve/simulate_belady.hpp"
 #include "policy/block_cache.hpp"
 
@@ -46,17 +45,8 @@ std::vector<SimulationResult> simulate_many(const Workload& workload, const Poli
                                             std::span<const Blocks> capacities, const SimulationOptions& options,
                                             unsigned threads) {
   std::vector<SimulationResult> results(capacities.size());
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < capacities.size(); i = next++) {
-      results[i] = simulate(workload, policy, capacities[i], options);
-    }
-  };
-  if (threads == 0) threads = std::max(std::thread::hardware_concurrency(), 1U);
-  std::vector<std::thread> others;
-  for (std::size_t i = 1; i < std::min<std::size_t>(threads, capacities.size()); ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
+  run_parallel(capacities.size(), threads,
+               [&](std::size_t i) { results[i] = simulate(workload, policy, capacities[i], options); });
   return results;
 }
 

@@ -14,16 +14,18 @@ NET = BASE | {"net"}
 MODEL = BASE | {"model"}
 MIDDLE = MODEL | NET | {"workload", "policy", "codec", "backend", "prefill", "metrics", "torch", "engine"}
 FETCH = MODEL | {"prefill", "fetch"}
-PLAN = FETCH | {"workload", "plan"}
+SIM = MODEL | {"workload", "policy", "prefill", "metrics", "sim"}
 PROBE = MIDDLE | {"probe"}
 CURVE = MODEL | {"workload", "policy", "metrics", "curve"}
+PRICE = BASE | {"price"}
+PLAN = FETCH | CURVE | PRICE | SIM | {"stats", "plan"}
 IMPORT = MODEL | {"workload", "import"}
 ABOVE_CURVE = CURVE | {"profile", "stats"}
 STORE = MIDDLE | {"store"}
-TOP = PROBE | ABOVE_CURVE | {"import", "fetch", "plan", "replay", "report"}
+TOP = PROBE | ABOVE_CURVE | PRICE | {"import", "fetch", "sim", "plan", "replay", "report"}
 MAY_INCLUDE = {"base": BASE, "torch": BASE, "net": NET, "model": MODEL, **{d: MIDDLE for d in MIDDLE - MODEL - NET - {"torch"}},
                "curve": CURVE, "import": IMPORT, "profile": CURVE | {"profile"}, "stats": CURVE | {"stats"},
-               "probe": PROBE, "store": STORE, "fetch": FETCH, "plan": PLAN, "replay": PROBE | {"fetch", "replay"}, "report": TOP}
+               "probe": PROBE, "store": STORE, "fetch": FETCH, "price": PRICE, "sim": SIM, "plan": PLAN, "replay": PROBE | {"fetch", "replay"}, "report": TOP}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 FORBIDDEN_IN_LIB = [
