@@ -90,7 +90,8 @@ kv::BreakEvenRow row_of(const BreakEvenOptions& o, const Case& at, const std::st
   q.cost.stored_per_payload = figures.stored_share;
   if (figures.decode_bytes_per_s) {
     q.cost.decode_bytes_per_s = *figures.decode_bytes_per_s;
-    row.decode_source = o.decode_bandwidth.empty() ? "measured on this machine, one thread" : "--decode-bandwidth";
+    row.decode_source =
+        o.fetch.decode_bandwidth.empty() ? "measured on this machine, one thread" : "--decode-bandwidth";
   }
   q.cost.upload_bytes_per_s = at.engine.gpu.pcie_bytes_per_s;
   q.cost.overlapped = !o.one_after_other;
@@ -119,7 +120,7 @@ void add_sweep(const kv::BreakEvenRow& like, Survey& survey) {
 Result<void> add_rows(const BreakEvenOptions& o, const std::string& codec, Survey& survey) {
   const auto dtype = kv_options(o.kv);
   if (!dtype) return error(dtype);
-  const auto given = decode_rate_given(o);
+  const auto given = decode_rate_given(o.fetch);
   if (!given) return error(given);
   auto figures = codec_figures(codec, dtype->dtype, !*given);
   if (!figures) return error(figures);
@@ -130,7 +131,7 @@ Result<void> add_rows(const BreakEvenOptions& o, const std::string& codec, Surve
                              "engine's reach with --decode-bandwidth",
                              codec, *figures->decode_bytes_per_s / 1e9));
   }
-  const auto paths = fetch_paths(o, codec, survey.document.warnings);
+  const auto paths = fetch_paths(o.fetch, codec, survey.document.warnings);
   if (!paths) return error(paths);
   for (const Case& at : survey.cases) {
     const kv::BreakEvenRow like = row_of(o, at, codec, *figures, survey);

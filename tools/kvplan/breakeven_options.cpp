@@ -5,8 +5,6 @@
 #include <algorithm>
 
 #include "base/parse.hpp"
-#include "base/rate.hpp"
-#include "report/probe_document.hpp"
 
 namespace kvtool {
 namespace {
@@ -18,21 +16,22 @@ using kv::Result;
 void add_wire_group(CLI::App& command, BreakEvenOptions& o) {
   const std::string group = "Where KV is fetched from";
   command
-      .add_option("--backend-profile", o.profiles,
+      .add_option("--backend-profile", o.fetch.profiles,
                   "What kvbench probe wrote with --profile, or its whole report; repeat to compare")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->group(group);
-  command.add_option("--latency", o.latency, "Without a profile: from looking a prefix up to its first byte, as 1ms")
+  command
+      .add_option("--latency", o.fetch.latency, "Without a profile: from looking a prefix up to its first byte, as 1ms")
       ->group(group);
   command
-      .add_option("--bandwidth", o.bandwidth,
+      .add_option("--bandwidth", o.fetch.bandwidth,
                   "Without a profile: stored bytes that one engine gets, as 25Gbps or 3GB/s; without it only the "
                   "bandwidth needed is told")
       ->group(group);
   command
       .add_option(
-          "--decode-bandwidth", o.decode_bandwidth,
+          "--decode-bandwidth", o.fetch.decode_bandwidth,
           "Payload that the engine's codec threads decode together, as 4GB/s; default: one thread, measured here")
       ->group(group);
   command
@@ -60,36 +59,6 @@ void add_question_group(CLI::App& command, BreakEvenOptions& o) {
       ->capture_default_str()
       ->group(group);
   command.add_flag("--no-sweep", o.no_sweep, "Leave out the table over latencies and bandwidths")->group(group);
-}
-
-FetchPath path_of(const kv::probe::Profile& profile, const kv::probe::WireModel& get, const std::string& file) {
-  // A lookup's round trip, then the first value's.
-  const double lookup_ns = profile.rtt_ns.value_or(get.latency_ns);
-  return {profile.backend.empty() ? file : profile.backend, "probe profile " + file,
-          kv::from_seconds(std::min((lookup_ns + get.latency_ns) / 1e9, 9e9)),
-          get.pipelined_bytes_per_s.value_or(get.bandwidth_bytes_per_s)};
-}
-
-Result<FetchPath> path_in(const std::string& file, const std::string& codec, std::vector<std::string>& warnings) {
-  const auto profile = kv::read_profile(file);
-  if (!profile) return in_option("--backend-profile", profile.error());
-  const kv::probe::WireModel* get = profile->model("GET", codec);
-  if (get == nullptr) get = profile->model("GET", "raw");
-  if (get == nullptr) {
-    return error(Code::bad_input, fmt::format("--backend-profile: {}: has no GET, which is what fetching does", file),
-                 "make it anew: kvbench probe SPEC --ops get --sizes 64KiB,1MiB --profile FILE");
-  }
-  const auto warn = [&warnings](std::string text) {
-    if (std::find(warnings.begin(), warnings.end(), text) == warnings.end()) warnings.push_back(std::move(text));
-  };
-  if (profile->on_this_host) {
-    warn(
-        fmt::format("{} was made on the server's own machine: there is no network in its latency and bandwidth", file));
-  }
-  if (!get->pipelined_bytes_per_s) {
-    warn(fmt::format("{} has no depth or connections beyond one: fetching several values at once may be faster", file));
-  }
-  return path_of(*profile, *get, file);
 }
 
 }  // namespace
@@ -122,42 +91,6 @@ void add_breakeven_options(CLI::App& command, BreakEvenOptions& o) {
       "  kvplan breakeven --model llama-3.1-8b,llama-3.1-70b --gpu a100-80g,h100 --weight-dtype fp8\n"
       "  kvplan breakeven workloads/chat.jsonl --latency 1ms --bandwidth 25Gbps --codec raw,int8\n"
       "What recomputing costs on a GPU is modelled, unless --prefill profile:FILE has it from your own server.");
-}
-
-Result<std::vector<FetchPath>> fetch_paths(const BreakEvenOptions& o, const std::string& codec,
-                                           std::vector<std::string>& warnings) {
-  std::vector<FetchPath> out;
-  for (const std::string& file : o.profiles) {
-    auto path = path_in(file, codec, warnings);
-    if (!path) return error(path);
-    out.push_back(std::move(*path));
-  }
-  if (!o.latency.empty() || !o.bandwidth.empty()) {
-    FetchPath given{"given", "--latency and --bandwidth", std::nullopt, std::nullopt};
-    if (!o.latency.empty()) {
-      const auto latency = kv::parse_duration(o.latency);
-      if (!latency) return in_option("--latency", latency.error());
-      given.latency = *latency;
-    }
-    if (!o.bandwidth.empty()) {
-      const auto rate = kv::parse_rate(o.bandwidth);
-      if (!rate) return in_option("--bandwidth", rate.error());
-      given.bytes_per_s = *rate;
-      if (!given.latency) given.source = "--bandwidth, no latency";
-    } else {
-      given.source = "--latency, no bandwidth";
-    }
-    out.push_back(std::move(given));
-  }
-  if (out.empty()) out.push_back({});
-  return out;
-}
-
-Result<std::optional<double>> decode_rate_given(const BreakEvenOptions& o) {
-  if (o.decode_bandwidth.empty()) return std::optional<double>();
-  const auto rate = kv::parse_rate(o.decode_bandwidth);
-  if (!rate) return in_option("--decode-bandwidth", rate.error());
-  return std::optional<double>(*rate);
 }
 
 }  // namespace kvtool

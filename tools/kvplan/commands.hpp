@@ -12,6 +12,9 @@ namespace kvtool {
 /// what a document will quote.
 void add_curve(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
 void add_breakeven(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
+/// estimate, size, roi, decide and scale.
+void add_plans(CLI::App& app, const std::vector<std::string>& command_line, int& exit_code);
+void add_prices(CLI::App& app, int& exit_code);
 void add_merge(CLI::App& app, int& exit_code);
 
 }  // namespace kvtool

@@ -1,0 +1,26 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plan/estimate.hpp"
+#include "plan_options.hpp"
+
+namespace kvtool {
+
+/// What follows from the options: everything that a plan points to. Not moved once made.
+struct PlanSetup {
+  kv::Workload workload;
+  std::optional<kv::WorkloadSummary> summary;  ///< of a trace; nullopt: made from --input-tokens ...
+  kv::Demand demand;
+  Engine engine;
+  std::unique_ptr<kv::KvGeometry> geometry;
+  kv::PriceFile prices;
+  kv::EstimateQuestion question;
+  std::string stored_source, links_source;
+  std::vector<std::string> assumptions, warnings;
+};
+/// Fails (bad_input), naming the option. `gpus`: of the fleet.
+kv::Result<std::unique_ptr<PlanSetup>> set_up_plan(const PlanOptions& options, std::optional<std::uint32_t> gpus);
+
+}  // namespace kvtool
