@@ -14,7 +14,7 @@ namespace kv {
 namespace {
 
 constexpr double kPeakRequests = 100;
-constexpr Tokens kSummaryBlock{16};
+constexpr Tokens kSummaryBlock{64};
 constexpr std::uint64_t kMostSummaryRefs = 100'000'000;
 
 std::vector<std::uint64_t> uses_of_blocks(const Workload& workload) {

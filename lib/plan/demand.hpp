@@ -41,10 +41,10 @@ struct DemandSummary {
   /// Of all input tokens, what a cache that never evicts would serve; at most shared_prefix / input.
   double token_hit_rate = 0;
   std::uint64_t prefixes = 100;  ///< different shared ones, used in the proportion 1 : 1/2 : 1/3 ...
-  std::uint64_t requests = 20'000;
+  std::uint64_t requests = 6'000;
   std::uint64_t seed = 1;
 };
-/// A workload of that kind in blocks of 16 tokens: arrivals at random (Poisson), a share of
+/// A workload of that kind in blocks of 64 tokens: arrivals at random (Poisson), a share of
 /// token_hit_rate x input / shared_prefix of the requests begins with a shared prefix, all else occurs once. First uses
 /// come on top, so that the hit rate is met in steady state and missed by prefixes / requests here. Fails (bad_input)
 /// for what no workload can be, a hit rate above shared_prefix / input among it.

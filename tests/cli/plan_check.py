@@ -156,10 +156,10 @@ def words_of(draw):
                         "host-memory", "local-nvme", "vendor-platform"])
     prompt = draw.randint(500, 6000)
     shared = draw.randint(prompt // 4, prompt)
-    words = ["--requests", "300", "--draws", "5", "--kinds", kind, "--seed", str(draw.randint(1, 999)),
+    words = ["--requests", "150", "--draws", "5", "--kinds", kind, "--seed", str(draw.randint(1, 999)),
              "--requests-per-second", f"{10 ** draw.uniform(0.3, 2.7):.3f}", "--input-tokens", str(prompt),
              "--output-tokens", str(draw.randint(1, 200)), "--shared-prefix", str(shared),
-             "--hit-rate", f"{draw.uniform(0, 0.95) * (shared // 16 * 16) / prompt:.4f}",
+             "--hit-rate", f"{draw.uniform(0, 0.95) * (shared // 64 * 64) / prompt:.4f}",
              "--prefixes", str(draw.randint(1, 60)), "--model", draw.choice(["llama-3.1-8b", "qwen2.5-7b", "llama-3.1-70b"]),
              "--gpu", draw.choice(["h100", "a100-80g"]), "--gpus", str(draw.choice([4, 8, 64])),
              "--gpu-usd-per-hour", f"{draw.uniform(1, 8):.2f}", "--busy", f"{draw.uniform(0.3, 1):.2f}",

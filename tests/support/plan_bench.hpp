@@ -35,7 +35,7 @@ struct PlanBench {
     b.geometry = geometry.get();
     b.prices = &prices;
     b.gpus = b.fleet_gpus = gpus;
-    b.engine_cache = Blocks(2000);
+    b.engine_cache = Blocks(500);
     b.links.latency = std::chrono::milliseconds(1);
     b.links.instance_bytes_per_s = 12.5e9;
     Scenario scenario;
@@ -55,8 +55,8 @@ struct PlanBench {
     out.output = Tokens(100);
     out.shared_prefix = Tokens(2000);
     out.token_hit_rate = 0.6;
-    out.prefixes = 300;
-    out.requests = 1500;
+    out.prefixes = 100;
+    out.requests = 800;
     return out;
   }
 

@@ -40,7 +40,7 @@ TEST_SUITE("estimate") {
     CHECK(near(plan.traffic.cached.prefill_gpus, served.prefill_gpus * 2 * 1.5));
     CHECK(near(plan.traffic.cached.decode_gpus, e.study->decode_gpus * 2 * 1.5));
     CHECK(near(plan.traffic.read_bytes_per_s, served.read_payload_bytes_per_s * 2 * 1.5));
-    CHECK(near(plan.option.size.tokens, served.blocks * 16 * 2));
+    CHECK(near(plan.option.size.tokens, served.blocks * 64 * 2));
     const double busy = plan.traffic.baseline.total();
     const RoiMonth& month = plan.roi->months.front();
     CHECK(month.baseline_instances == std::ceil(busy / 0.7));
@@ -172,7 +172,7 @@ TEST_SUITE("estimate") {
     CHECK(refused(bench) == "8 GPUs hold no instance: one takes 16 (tp 16 x pp 1)");
     bench.q.basis.tp = 1;
     bench.q.basis.cache_bytes = 10;
-    CHECK(refused(bench) == "a cache of 10 bytes holds not one block of 2097152");
+    CHECK(refused(bench) == "a cache of 10 bytes holds not one block of 8388608");
     bench.q.basis.cache_bytes.reset();
     bench.range(&Scenario::traffic) = {3, 2, 1};
     CHECK(refused(bench) == "traffic falls: 3 to 2 to 1");
