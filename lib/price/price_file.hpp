@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/parse.hpp"
-#include "base/uncertain.hpp"
 #include "base/result.hpp"
+#include "base/uncertain.hpp"
 #include "base/units.hpp"
 
 namespace kv {
@@ -81,7 +81,7 @@ struct LocalPrice {
   LocalKind kind = LocalKind::host_memory;
   Bytes capacity_per_gpu;
   double bytes_per_s_per_gpu = 0;  ///< read, into the GPU's memory
-  Uncertain usd_per_gb_hour;      ///< 0: idle, and paid for already
+  Uncertain usd_per_gb_hour;       ///< 0: idle, and paid for already
 };
 
 /// A platform that a vendor sells as a whole.

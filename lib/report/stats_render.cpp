@@ -166,7 +166,8 @@ std::string as_table(const Json& document, const Style& style) {
     if (!line.text.empty()) out += titled(paint, line.title, line.text, width);
   }
   const Table top = list_table(document, list_named("top_prefixes"), kTopShown);
-  if (!top.rows.empty()) out += fmt::format("\n{}\n{}", paint.dim("shared prefixes worth most"), table_text(top, paint, width));
+  if (!top.rows.empty())
+    out += fmt::format("\n{}\n{}", paint.dim("shared prefixes worth most"), table_text(top, paint, width));
   out += "\n";
   for (const std::string& warning : texts_at(document, "warnings")) {
     out += paint.yellow(wrapped("warning: " + warning, width, 2)) + "\n";

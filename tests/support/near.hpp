@@ -12,4 +12,7 @@ inline bool near(double got, double want, double share = 1e-6) {
   return std::abs(got - want) <= share * std::abs(want);
 }
 
+/// The same but for rounding.
+inline bool same(double got, double want, double share = 1e-9) { return near(got, want, share); }
+
 }  // namespace kv::test

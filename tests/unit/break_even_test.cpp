@@ -5,26 +5,13 @@
 #include <cmath>
 #include <functional>
 
+#include "support/given_prefill.hpp"
 #include "support/near.hpp"
 
 using namespace kv;
 using test::near;
 
 namespace {
-
-/// Any function of (cached, fresh) tokens in seconds.
-class GivenPrefill final : public Prefill {
- public:
-  explicit GivenPrefill(std::function<double(double, double)> cost_s) : cost_s_(std::move(cost_s)) {}
-  Duration cost(Tokens cached, Tokens fresh) const override {
-    return from_seconds(cost_s_(static_cast<double>(cached.count()), static_cast<double>(fresh.count())));
-  }
-  Provenance provenance() const override { return Provenance::modelled; }
-  std::string device() const override { return "an abacus"; }
-
- private:
-  std::function<double(double, double)> cost_s_;
-};
 
 /// A millisecond a token, and a microsecond for each pair of tokens.
 double simple_s(double cached, double fresh) { return fresh * 1e-3 + fresh * (cached + fresh / 2) * 1e-6; }

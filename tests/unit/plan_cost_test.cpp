@@ -8,16 +8,12 @@
 #include <string>
 
 #include "price/price_file.hpp"
+#include "support/near.hpp"
 
 using namespace kv;
+using test::same;
 
 namespace {
-
-bool near(double got, double want, double share = 1e-9) {
-  CAPTURE(got);
-  CAPTURE(want);
-  return std::abs(got - want) <= share * std::abs(want);
-}
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(), kInf = std::numeric_limits<double>::infinity();
 
@@ -65,9 +61,9 @@ bool rounds_to(double got, double published, double digit) {
 
 TEST_SUITE("plan: cost") {
   TEST_CASE("machines by the hour: 730 of them a month") {
-    CHECK(near(rented_cost(3, 0.5)->rent_usd, 3 * 0.5 * 730));
-    CHECK(near(rented_cost(6, 0.5)->total(), 2190));
-    CHECK(near(rented_cost(3, 2)->total(), 4380));
+    CHECK(same(rented_cost(3, 0.5)->rent_usd, 3 * 0.5 * 730));
+    CHECK(same(rented_cost(6, 0.5)->total(), 2190));
+    CHECK(same(rented_cost(3, 2)->total(), 4380));
     CHECK(rented_cost(0, 2)->total() == 0);
     refused(rented_cost(-1, 1), "nodes: machines must be from 0");
     refused(rented_cost(1, kNaN), "dollars per hour");
@@ -78,21 +74,21 @@ TEST_SUITE("plan: cost") {
     const OwnMachine m{12'000, 48, 500, 1.5, 0.2, 100};
     const auto cost = own_cost(2, m);
     REQUIRE(cost.has_value());
-    CHECK(near(cost->amortisation_usd, 2 * 250.0));
-    CHECK(near(cost->power_usd, 2 * 0.5 * 1.5 * 0.2 * 730));
-    CHECK(near(cost->colocation_usd, 200));
-    CHECK(near(cost->total(), 500 + 219 + 200));
+    CHECK(same(cost->amortisation_usd, 2 * 250.0));
+    CHECK(same(cost->power_usd, 2 * 0.5 * 1.5 * 0.2 * 730));
+    CHECK(same(cost->colocation_usd, 200));
+    CHECK(same(cost->total(), 500 + 219 + 200));
     const auto with = [&](auto change) {
       OwnMachine changed = m;
       change(changed);
       return own_cost(2, changed)->total();
     };
-    CHECK(near(with([](OwnMachine& x) { x.purchase_usd = 24'000; }), 919 + 500));
-    CHECK(near(with([](OwnMachine& x) { x.amortisation_months = 24; }), 919 + 500));
-    CHECK(near(with([](OwnMachine& x) { x.watts = 1000; }), 919 + 219));
-    CHECK(near(with([](OwnMachine& x) { x.pue = 3; }), 919 + 219));
-    CHECK(near(with([](OwnMachine& x) { x.usd_per_kwh = 0.4; }), 919 + 219));
-    CHECK(near(with([](OwnMachine& x) { x.colocation_usd_per_month = 200; }), 919 + 200));
+    CHECK(same(with([](OwnMachine& x) { x.purchase_usd = 24'000; }), 919 + 500));
+    CHECK(same(with([](OwnMachine& x) { x.amortisation_months = 24; }), 919 + 500));
+    CHECK(same(with([](OwnMachine& x) { x.watts = 1000; }), 919 + 219));
+    CHECK(same(with([](OwnMachine& x) { x.pue = 3; }), 919 + 219));
+    CHECK(same(with([](OwnMachine& x) { x.usd_per_kwh = 0.4; }), 919 + 219));
+    CHECK(same(with([](OwnMachine& x) { x.colocation_usd_per_month = 200; }), 919 + 200));
     refused(own_cost(1, OwnMachine{1, 0, 0, 1, 0, 0}), "months of amortisation must be from 1");
     refused(own_cost(1, OwnMachine{1, 1, 0, 0.5, 0, 0}), "PUE");
     refused(own_cost(1, OwnMachine{1, 1, kNaN, 1, 0, 0}), "watts");
@@ -102,10 +98,10 @@ TEST_SUITE("plan: cost") {
     const ServerlessRates rates{0.1, 0.003, 1000, 0};
     const auto cost = serverless_cost(load(), rates);
     REQUIRE(cost.has_value());
-    CHECK(near(cost->rent_usd, 20 * 0.1 * 730));
+    CHECK(same(cost->rent_usd, 20 * 0.1 * 730));
     // 1,100 requests a second; 8,000 - 1,000 and 2,000 - 100 further ECPUs.
-    CHECK(near(cost->requests_usd, 1100 * 0.003e-6 * kMonth_s));
-    CHECK(near(cost->bytes_usd, (7000 + 1900) * 0.003e-6 * kMonth_s));
+    CHECK(same(cost->requests_usd, 1100 * 0.003e-6 * kMonth_s));
+    CHECK(same(cost->bytes_usd, (7000 + 1900) * 0.003e-6 * kMonth_s));
     CHECK(cost->cross_zone_usd == 0);
     const auto with = [&](auto change) {
       CacheLoad l = load();
@@ -113,31 +109,31 @@ TEST_SUITE("plan: cost") {
       change(l, r);
       return *serverless_cost(l, r);
     };
-    CHECK(near(with([](CacheLoad& l, ServerlessRates&) { l.stored_bytes = 40e9; }).rent_usd, 2920));
-    CHECK(near(with([](CacheLoad&, ServerlessRates& r) { r.usd_per_gb_hour = 0.2; }).rent_usd, 2920));
-    CHECK(near(with([](CacheLoad&, ServerlessRates& r) { r.minimum_bytes = 100e9; }).rent_usd, 7300));
-    CHECK(near(with([](CacheLoad&, ServerlessRates& r) { r.minimum_bytes = 1e9; }).rent_usd, 1460));
-    CHECK(near(with([](CacheLoad&, ServerlessRates& r) { r.usd_per_million_ecpu = 0.006; }).requests_usd,
+    CHECK(same(with([](CacheLoad& l, ServerlessRates&) { l.stored_bytes = 40e9; }).rent_usd, 2920));
+    CHECK(same(with([](CacheLoad&, ServerlessRates& r) { r.usd_per_gb_hour = 0.2; }).rent_usd, 2920));
+    CHECK(same(with([](CacheLoad&, ServerlessRates& r) { r.minimum_bytes = 100e9; }).rent_usd, 7300));
+    CHECK(same(with([](CacheLoad&, ServerlessRates& r) { r.minimum_bytes = 1e9; }).rent_usd, 1460));
+    CHECK(same(with([](CacheLoad&, ServerlessRates& r) { r.usd_per_million_ecpu = 0.006; }).requests_usd,
                2 * cost->requests_usd));
-    CHECK(near(with([](CacheLoad&, ServerlessRates& r) { r.bytes_per_ecpu = 2000; }).bytes_usd,
+    CHECK(same(with([](CacheLoad&, ServerlessRates& r) { r.bytes_per_ecpu = 2000; }).bytes_usd,
                (3000 + 900) * 0.003e-6 * kMonth_s));
-    CHECK(near(with([](CacheLoad& l, ServerlessRates&) { l.read_bytes_per_s = 9e6; }).bytes_usd,
+    CHECK(same(with([](CacheLoad& l, ServerlessRates&) { l.read_bytes_per_s = 9e6; }).bytes_usd,
                (8000 + 1900) * 0.003e-6 * kMonth_s));
-    CHECK(near(with([](CacheLoad& l, ServerlessRates&) { l.written_bytes_per_s = 3e6; }).bytes_usd,
+    CHECK(same(with([](CacheLoad& l, ServerlessRates&) { l.written_bytes_per_s = 3e6; }).bytes_usd,
                (7000 + 2900) * 0.003e-6 * kMonth_s));
     // Small requests are billed one each, whatever they move.
     const MonthlyCost small =
         with([](CacheLoad& l, ServerlessRates&) { l.reads_per_s = 10'000, l.writes_per_s = 2100; });
     CHECK(small.bytes_usd == 0);
-    CHECK(near(small.requests_usd, 12'100 * 0.003e-6 * kMonth_s));
+    CHECK(same(small.requests_usd, 12'100 * 0.003e-6 * kMonth_s));
     refused(serverless_cost(load(), ServerlessRates{0.1, 0.1, 0, 0}), "bytes per ECPU must be from 1");
     refused(serverless_cost(load(), ServerlessRates{-0.1, 0.1, 1, 0}), "dollars per GB-hour");
   }
 
   TEST_CASE("idle memory costs what other work would pay; a platform what its vendor asks") {
     CHECK(local_cost(1e12, 0)->total() == 0);
-    CHECK(near(local_cost(1e12, 0.002)->rent_usd, 1000 * 0.002 * 730));
-    CHECK(near(local_cost(2e12, 0.002)->total(), 2920));
+    CHECK(same(local_cost(1e12, 0.002)->rent_usd, 1000 * 0.002 * 730));
+    CHECK(same(local_cost(2e12, 0.002)->total(), 2920));
     CHECK(platform_cost(50'000)->total() == 50'000);
     refused(local_cost(-1, 0), "stored bytes");
     refused(local_cost(1, -1), "dollars per GB-hour");
@@ -148,27 +144,27 @@ TEST_SUITE("plan: cost") {
     CacheLoad l = load();
     l.cross_zone_share = 0.5;
     const auto usd = [&](double per_gb = 0.01) { return cross_zone_cost(l, per_gb)->cross_zone_usd; };
-    CHECK(near(usd(), 10e-3 * 0.5 * 0.01 * kMonth_s));
-    CHECK(near(usd(0.02), 10e-3 * 0.5 * 0.02 * kMonth_s));
+    CHECK(same(usd(), 10e-3 * 0.5 * 0.01 * kMonth_s));
+    CHECK(same(usd(0.02), 10e-3 * 0.5 * 0.02 * kMonth_s));
     l.replicas = 1;
-    CHECK(near(usd(), 10e-3 * 0.5 * 0.01 * kMonth_s));
+    CHECK(same(usd(), 10e-3 * 0.5 * 0.01 * kMonth_s));
     l.replica_cross_zone_share = 1;
-    CHECK(near(usd(), (5e-3 + 2e-3) * 0.01 * kMonth_s));
+    CHECK(same(usd(), (5e-3 + 2e-3) * 0.01 * kMonth_s));
     l.replicas = 3;
-    CHECK(near(usd(), (5e-3 + 6e-3) * 0.01 * kMonth_s));
+    CHECK(same(usd(), (5e-3 + 6e-3) * 0.01 * kMonth_s));
     l.read_bytes_per_s = 0;
-    CHECK(near(usd(), (1e-3 + 6e-3) * 0.01 * kMonth_s));
+    CHECK(same(usd(), (1e-3 + 6e-3) * 0.01 * kMonth_s));
     l.cross_zone_share = 0;
-    CHECK(near(usd(), 6e-3 * 0.01 * kMonth_s));
+    CHECK(same(usd(), 6e-3 * 0.01 * kMonth_s));
     l.cross_zone_share = 1.5;
     refused(cross_zone_cost(l, 0.01), "the share across zones must be from 0 to 1, but is 1.5");
   }
 
   TEST_CASE("a gigabyte read from a serverless store, by the size of its requests") {
     const ServerlessRates rates{0, 0.0023, 1024, 0};
-    CHECK(near(*serverless_usd_per_gb(rates, 1 << 20), 1e9 / 1024 * 0.0023e-6));
-    CHECK(near(*serverless_usd_per_gb(rates, 512), 1e9 / 512 * 0.0023e-6));
-    CHECK(near(*serverless_usd_per_gb(ServerlessRates{0, 0.0046, 2048, 0}, 1 << 20), 1e9 / 1024 * 0.0023e-6));
+    CHECK(same(*serverless_usd_per_gb(rates, 1 << 20), 1e9 / 1024 * 0.0023e-6));
+    CHECK(same(*serverless_usd_per_gb(rates, 512), 1e9 / 512 * 0.0023e-6));
+    CHECK(same(*serverless_usd_per_gb(ServerlessRates{0, 0.0046, 2048, 0}, 1 << 20), 1e9 / 1024 * 0.0023e-6));
     refused(serverless_usd_per_gb(rates, 0), "bytes per request");
   }
 
@@ -207,7 +203,7 @@ TEST_SUITE("plan: cost") {
       l.read_bytes_per_s = v.bytes();
       l.reads_per_s = v.bytes() / (1 << 20);
       const double month = serverless_cost(l, rates)->total();
-      CHECK(near(month, times * v.recompute_usd() * kMonth_s));
+      CHECK(same(month, times * v.recompute_usd() * kMonth_s));
       l.written_bytes_per_s = l.read_bytes_per_s * 1.67;
       l.writes_per_s = l.reads_per_s * 1.67;
       CHECK(rounds_to(serverless_cost(l, rates)->total() / (v.recompute_usd() * kMonth_s), both, both_digit));

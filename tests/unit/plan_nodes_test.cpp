@@ -10,16 +10,12 @@
 #include <string>
 
 #include "base/random.hpp"
+#include "support/near.hpp"
 
 using namespace kv;
+using test::same;
 
 namespace {
-
-bool near(double got, double want, double share = 1e-9) {
-  CAPTURE(got);
-  CAPTURE(want);
-  return std::abs(got - want) <= share * std::abs(want);
-}
 
 /// Machines of 100 GB, 1 GB/s and 1,000 operations a second.
 constexpr NodeCapacity kNode{100e9, 1e9, std::nullopt, 1000};
@@ -94,12 +90,12 @@ TEST_SUITE("plan: nodes") {
     CHECK(nodes.binding == NodeConstraint::memory);
     CHECK(nodes.primaries == 10);
     CHECK(nodes.machines == 10);
-    CHECK(near(nodes.memory_used, 1));
-    CHECK(near(nodes.bandwidth_used, 0.4));
-    CHECK(near(nodes.operations_used, 0.3));
-    CHECK(near(nodes.hottest_share, 0.1));
-    CHECK(near(nodes.egress_bytes_per_s, 4e9));
-    CHECK(near(nodes.node_bytes_per_s, 1e9));
+    CHECK(same(nodes.memory_used, 1));
+    CHECK(same(nodes.bandwidth_used, 0.4));
+    CHECK(same(nodes.operations_used, 0.3));
+    CHECK(same(nodes.hottest_share, 0.1));
+    CHECK(same(nodes.egress_bytes_per_s, 4e9));
+    CHECK(same(nodes.node_bytes_per_s, 1e9));
   }
 
   TEST_CASE("each input can be the one that binds") {
@@ -133,7 +129,7 @@ TEST_SUITE("plan: nodes") {
       d.replicas = 1;
       d.written_bytes_per_s = 8e9;
     });
-    CHECK(near(nodes.egress_bytes_per_s, 12e9));
+    CHECK(same(nodes.egress_bytes_per_s, 12e9));
     CHECK(need(nodes, NodeConstraint::failure_headroom) == 12);
     CHECK(nodes.primaries == 12);
     CHECK(nodes.machines == 24);
@@ -145,8 +141,8 @@ TEST_SUITE("plan: nodes") {
     CHECK_FALSE(single.primaries.has_value());
     CHECK_FALSE(single.machines.has_value());
     CHECK(single.binding == NodeConstraint::memory);
-    CHECK(near(single.memory_used, 10));
-    CHECK(near(single.bandwidth_used, 4));
+    CHECK(same(single.memory_used, 10));
+    CHECK(same(single.bandwidth_used, 4));
     const auto hot = with([](NodeDemand& d, NodeCapacity&) { d.bytes = {1000, 0.5, 0.26}; });
     CHECK_FALSE(hot.primaries.has_value());  // half of 4 GB/s is more than one machine's 1
     CHECK(hot.binding == NodeConstraint::bandwidth);
@@ -167,8 +163,8 @@ TEST_SUITE("plan: nodes") {
     const std::vector<std::uint64_t> uses{5, 0, 3, 2};
     const KeyPopularity p = popularity_of(uses);
     CHECK(p.keys == 3);
-    CHECK(near(p.top_share, 0.5));
-    CHECK(near(p.sum_of_squares, 0.38));
+    CHECK(same(p.top_share, 0.5));
+    CHECK(same(p.sum_of_squares, 0.38));
     CHECK(popularity_of({}).keys == 0);
     const KeyPopularity even = even_popularity(4);
     CHECK(even.top_share == 0.25);
@@ -178,10 +174,10 @@ TEST_SUITE("plan: nodes") {
 
   TEST_CASE("the hottest shard: the top key beside its even share, or the spread of many") {
     CHECK(hottest_share({}, 1) == 1);
-    CHECK(near(hottest_share({}, 8), 0.125));
+    CHECK(same(hottest_share({}, 8), 0.125));
     CHECK(
-        near(hottest_share({10, 0.4, 0.2}, 10), std::max(0.4 + 0.06, 0.1 + std::sqrt(2 * std::log(10) * 0.2 * 0.09))));
-    CHECK(near(hottest_share({1e6, 1e-6, 1e-6}, 100), 0.01 + std::sqrt(2 * std::log(100) * 1e-6 * 0.0099)));
+        same(hottest_share({10, 0.4, 0.2}, 10), std::max(0.4 + 0.06, 0.1 + std::sqrt(2 * std::log(10) * 0.2 * 0.09))));
+    CHECK(same(hottest_share({1e6, 1e-6, 1e-6}, 100), 0.01 + std::sqrt(2 * std::log(100) * 1e-6 * 0.0099)));
     CHECK(hottest_share({2, 0.9, 0.9}, 2) == 1);
   }
 
@@ -204,12 +200,12 @@ TEST_SUITE("plan: nodes") {
 
   TEST_CASE("re-warming: what a lost machine's share costs, and none with replicas") {
     const Rewarm r = *rewarm(36'000, 10, 0.02, 0);
-    CHECK(near(r.gpu_s_per_loss, 3600));
-    CHECK(near(r.gpu_s_per_month, 720));
-    CHECK(near(rewarm(72'000, 10, 0.02, 0)->gpu_s_per_loss, 7200));
-    CHECK(near(rewarm(36'000, 20, 0.02, 0)->gpu_s_per_loss, 1800));
-    CHECK(near(rewarm(36'000, 20, 0.02, 0)->gpu_s_per_month, 720));
-    CHECK(near(rewarm(36'000, 10, 0.04, 0)->gpu_s_per_month, 1440));
+    CHECK(same(r.gpu_s_per_loss, 3600));
+    CHECK(same(r.gpu_s_per_month, 720));
+    CHECK(same(rewarm(72'000, 10, 0.02, 0)->gpu_s_per_loss, 7200));
+    CHECK(same(rewarm(36'000, 20, 0.02, 0)->gpu_s_per_loss, 1800));
+    CHECK(same(rewarm(36'000, 20, 0.02, 0)->gpu_s_per_month, 720));
+    CHECK(same(rewarm(36'000, 10, 0.04, 0)->gpu_s_per_month, 1440));
     CHECK(rewarm(36'000, 10, 0.02, 1)->gpu_s_per_month == 0);
     CHECK_FALSE(rewarm(-1, 10, 0, 0).has_value());
     CHECK_FALSE(rewarm(1, 0, 0, 0).has_value());

@@ -6,15 +6,12 @@
 #include <cmath>
 #include <string>
 
+#include "support/near.hpp"
+
 using namespace kv;
+using test::same;
 
 namespace {
-
-bool near(double got, double want, double share = 1e-9) {
-  CAPTURE(got);
-  CAPTURE(want);
-  return std::abs(got - want) <= share * std::abs(want);
-}
 
 const char* const kPrices = R"(date = 2026-05-20
 [common]
@@ -148,34 +145,34 @@ TEST_SUITE("plan: options") {
     // 19,531.25 blocks of 40,960,000 bytes: jemalloc's class is 40 MiB, 41,943,040, and 56 beside: 819 GB. Of the small
     // ones 9, whose fullest holds 1/9 + sqrt(2 ln 9 x 8/81 / 19,531) of it, 95 GB; of the large ones 2, but 3 at least.
     CacheOption cluster = b.option(CacheKind::redis_cluster);
-    CHECK(near(cluster.size.held_bytes, 1e7 / 512 * (41'943'040 + 56)));
+    CHECK(same(cluster.size.held_bytes, 1e7 / 512 * (41'943'040 + 56)));
     CHECK(cluster.on == "small");
     CHECK(cluster.verified);
     CHECK(cluster.nodes->primaries == 9);
     CHECK(cluster.nodes->binding == NodeConstraint::memory);
-    CHECK(near(cluster.cost->total(), 9 * 730.0));
-    CHECK(near(b.option(CacheKind::valkey).cost->total(), 9 * 730.0));
+    CHECK(same(cluster.cost->total(), 9 * 730.0));
+    CHECK(same(b.option(CacheKind::valkey).cost->total(), 9 * 730.0));
     b.q.node = "large";
     cluster = b.option(CacheKind::redis_cluster);
     CHECK(cluster.on == "large");
     CHECK_FALSE(cluster.verified);
     CHECK(cluster.nodes->primaries == 3);
     CHECK(cluster.nodes->binding == NodeConstraint::fewest);
-    CHECK(near(cluster.cost->total(), 15 * 730.0));
+    CHECK(same(cluster.cost->total(), 15 * 730.0));
     b.q.node.clear();
     b.q.price_level = 1;  // the small ones at 2 dollars
     CHECK(b.option(CacheKind::redis_cluster).on == "large");
     b.q.price_level = 0;
-    CHECK(near(b.option(CacheKind::redis_cluster).cost->total(), 4.5 * 730));
+    CHECK(same(b.option(CacheKind::redis_cluster).cost->total(), 4.5 * 730));
   }
 
   TEST_CASE("Dragonfly rounds nothing up, and needs a fifth of its memory free") {
     const Bench b;
     const CacheOption option = b.option(CacheKind::dragonfly);
-    CHECK(near(option.size.memory_bytes, 1e7 / 512 * (40'960'000 + 64) / 0.8));
+    CHECK(same(option.size.memory_bytes, 1e7 / 512 * (40'960'000 + 64) / 0.8));
     CHECK(option.on == "large");
     CHECK(option.nodes->primaries == 2);
-    CHECK(near(option.cost->total(), 10 * 730.0));
+    CHECK(same(option.cost->total(), 10 * 730.0));
   }
 
   TEST_CASE("one server: none is large enough, then one is; it has nobody to spare") {
@@ -189,22 +186,22 @@ TEST_SUITE("plan: options") {
     REQUIRE(redis.cost.has_value());
     CHECK(redis.on == "large");
     CHECK(redis.nodes->machines == 1);
-    CHECK(near(redis.cost->total(), 5 * 730.0));
+    CHECK(same(redis.cost->total(), 5 * 730.0));
     b.q.demand.read_bytes_per_s = 11e9;
     CHECK(b.option(CacheKind::redis).trouble.find("bandwidth binds") != std::string::npos);
   }
 
   TEST_CASE("managed nodes, machines of one's own, and replicas") {
     Bench b;
-    CHECK(near(b.option(CacheKind::managed).cost->total(), 6 * 3 * 730.0));  // of 150 GB each
+    CHECK(same(b.option(CacheKind::managed).cost->total(), 6 * 3 * 730.0));  // of 150 GB each
     const CacheOption own = b.option(CacheKind::own_servers);
     CHECK(own.on == "own");
     CHECK(own.nodes->primaries == 3);
-    CHECK(near(own.cost->amortisation_usd, 600));
-    CHECK(near(own.cost->power_usd, 3 * 0.5 * 1.2 * 0.1 * 730));
-    CHECK(near(own.cost->colocation_usd, 150));
+    CHECK(same(own.cost->amortisation_usd, 600));
+    CHECK(same(own.cost->power_usd, 3 * 0.5 * 1.2 * 0.1 * 730));
+    CHECK(same(own.cost->colocation_usd, 150));
     b.q.demand.replicas = 1;
-    CHECK(near(b.option(CacheKind::managed).cost->total(), 12 * 3 * 730.0));
+    CHECK(same(b.option(CacheKind::managed).cost->total(), 12 * 3 * 730.0));
     b.q.managed_node = "large";
     CHECK(b.option(CacheKind::managed).on == "large");
   }
@@ -214,36 +211,36 @@ TEST_SUITE("plan: options") {
     const CacheOption option = b.option(CacheKind::serverless);
     CHECK(option.on == "cheap");
     CHECK_FALSE(option.nodes.has_value());
-    CHECK(near(option.cost->rent_usd, 800 * 0.1 * 730));
-    CHECK(near(option.cost->requests_usd, 1500 * 0.002e-6 * 2'628'000));
-    CHECK(near(option.cost->bytes_usd, (1e6 - 1000 + 0.5e6 - 500) * 0.002e-6 * 2'628'000));
+    CHECK(same(option.cost->rent_usd, 800 * 0.1 * 730));
+    CHECK(same(option.cost->requests_usd, 1500 * 0.002e-6 * 2'628'000));
+    CHECK(same(option.cost->bytes_usd, (1e6 - 1000 + 0.5e6 - 500) * 0.002e-6 * 2'628'000));
   }
 
   TEST_CASE("what the GPU machines have: as much as there is room for") {
     Bench b;
     CacheOption memory = b.option(CacheKind::host_memory);
-    CHECK(near(memory.kept_share, 0.1));
-    CHECK(near(memory.cost->total(), 80 * 0.001 * 730));
-    CHECK(near(memory.link_used, 2.0 / (30 * 8)));
+    CHECK(same(memory.kept_share, 0.1));
+    CHECK(same(memory.cost->total(), 80 * 0.001 * 730));
+    CHECK(same(memory.link_used, 2.0 / (30 * 8)));
     CHECK(b.option(CacheKind::local_nvme).kept_share == 1);
-    CHECK(near(b.option(CacheKind::local_nvme).link_used, 2.0 / (6 * 8)));
+    CHECK(same(b.option(CacheKind::local_nvme).link_used, 2.0 / (6 * 8)));
     CHECK(b.option(CacheKind::local_nvme).cost->total() == 0);
     b.q.gpus = 40;
     memory = b.option(CacheKind::host_memory);
-    CHECK(near(memory.kept_share, 0.5));
+    CHECK(same(memory.kept_share, 0.5));
     b.q.gpus = 160;
     memory = b.option(CacheKind::host_memory);
     CHECK(memory.kept_share == 1);
-    CHECK(near(memory.cost->total(), 800 * 0.001 * 730));
+    CHECK(same(memory.cost->total(), 800 * 0.001 * 730));
   }
 
   TEST_CASE("zones are paid for by what the network carries, not by what stays in the machine") {
     Bench b;
     b.q.load.cross_zone_share = 0.5;
     const double zones = 1.5 * 0.5 * 0.01 * 2'628'000;
-    CHECK(near(b.option(CacheKind::redis_cluster).cost->cross_zone_usd, zones));
-    CHECK(near(b.option(CacheKind::serverless).cost->cross_zone_usd, zones));
-    CHECK(near(b.option(CacheKind::own_servers).cost->cross_zone_usd, zones));
+    CHECK(same(b.option(CacheKind::redis_cluster).cost->cross_zone_usd, zones));
+    CHECK(same(b.option(CacheKind::serverless).cost->cross_zone_usd, zones));
+    CHECK(same(b.option(CacheKind::own_servers).cost->cross_zone_usd, zones));
     CHECK(b.option(CacheKind::host_memory).cost->cross_zone_usd == 0);
   }
 

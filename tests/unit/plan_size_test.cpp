@@ -8,16 +8,12 @@
 #include <string>
 
 #include "model/kv_geometry.hpp"
+#include "support/near.hpp"
 
 using namespace kv;
+using test::same;
 
 namespace {
-
-bool near(double got, double want, double share = 1e-9) {
-  CAPTURE(got);
-  CAPTURE(want);
-  return std::abs(got - want) <= share * std::abs(want);
-}
 
 /// 1,000 blocks of 1,000 tokens at 100 bytes, coded to half: values of 50,000 bytes. A store that adds 10 within and 90
 /// beside.
@@ -59,8 +55,8 @@ TEST_SUITE("plan: size") {
   }
 
   TEST_CASE("check vectors: 2 GiB held 1,636 values of 1 MiB in Redis and 2,049 in Dragonfly") {
-    CHECK(near(0x1p31 / held_bytes(*find_value_store("redis"), 0x1p20), 1636, 0.002));
-    CHECK(near(0x1p31 / held_bytes(*find_value_store("dragonfly"), 0x1p20), 2049, 0.001));
+    CHECK(same(0x1p31 / held_bytes(*find_value_store("redis"), 0x1p20), 1636, 0.002));
+    CHECK(same(0x1p31 / held_bytes(*find_value_store("dragonfly"), 0x1p20), 2049, 0.001));
   }
 
   TEST_CASE("jemalloc's classes: steps of 16, then four for each power of two") {
@@ -83,44 +79,44 @@ TEST_SUITE("plan: size") {
 
   TEST_CASE("each step from tokens to memory") {
     const SizeAnswer size = of(question());
-    CHECK(near(size.tokens, 1e6));
-    CHECK(near(size.payload_bytes, 1e8));
-    CHECK(near(size.stored_bytes, 5e7));
-    CHECK(near(size.values, 1000));
-    CHECK(near(size.value_bytes, 50'000));
-    CHECK(near(size.held_bytes, 1000 * 50'100.0));
-    CHECK(near(size.overhead, 0.002));
-    CHECK(near(size.memory_bytes, 5.01e7));
-    CHECK(near(size.memory_all_copies_bytes, 5.01e7));
+    CHECK(same(size.tokens, 1e6));
+    CHECK(same(size.payload_bytes, 1e8));
+    CHECK(same(size.stored_bytes, 5e7));
+    CHECK(same(size.values, 1000));
+    CHECK(same(size.value_bytes, 50'000));
+    CHECK(same(size.held_bytes, 1000 * 50'100.0));
+    CHECK(same(size.overhead, 0.002));
+    CHECK(same(size.memory_bytes, 5.01e7));
+    CHECK(same(size.memory_all_copies_bytes, 5.01e7));
   }
 
   TEST_CASE("each input moves it") {
-    CHECK(near(with([](SizeQuestion& q) { q.tokens = 2e6; }).memory_bytes, 10.02e7));
-    CHECK(near(with([](SizeQuestion& q) { q.payload_bytes_per_token = 200; }).held_bytes, 1000 * 100'100.0));
-    CHECK(near(with([](SizeQuestion& q) { q.stored_per_payload = 1; }).stored_bytes, 1e8));
-    CHECK(near(with([](SizeQuestion& q) { q.tokens_per_block = 500; }).held_bytes, 2000 * 25'100.0));
-    CHECK(near(with([](SizeQuestion& q) { q.values_per_block = 2; }).held_bytes, 2000 * 25'100.0));
-    CHECK(near(with([](SizeQuestion& q) { q.most_value_bytes = 20'000; }).held_bytes, 1000 * (50'000 + 3 * 100.0)));
-    CHECK(near(with([](SizeQuestion& q) { q.most_value_bytes = 20'000; }).values, 3000));
-    CHECK(near(with([](SizeQuestion& q) { q.most_value_bytes = 25'000; }).values, 2000));
-    CHECK(near(with([](SizeQuestion& q) { q.most_value_bytes = 50'000; }).values, 1000));
+    CHECK(same(with([](SizeQuestion& q) { q.tokens = 2e6; }).memory_bytes, 10.02e7));
+    CHECK(same(with([](SizeQuestion& q) { q.payload_bytes_per_token = 200; }).held_bytes, 1000 * 100'100.0));
+    CHECK(same(with([](SizeQuestion& q) { q.stored_per_payload = 1; }).stored_bytes, 1e8));
+    CHECK(same(with([](SizeQuestion& q) { q.tokens_per_block = 500; }).held_bytes, 2000 * 25'100.0));
+    CHECK(same(with([](SizeQuestion& q) { q.values_per_block = 2; }).held_bytes, 2000 * 25'100.0));
+    CHECK(same(with([](SizeQuestion& q) { q.most_value_bytes = 20'000; }).held_bytes, 1000 * (50'000 + 3 * 100.0)));
+    CHECK(same(with([](SizeQuestion& q) { q.most_value_bytes = 20'000; }).values, 3000));
+    CHECK(same(with([](SizeQuestion& q) { q.most_value_bytes = 25'000; }).values, 2000));
+    CHECK(same(with([](SizeQuestion& q) { q.most_value_bytes = 50'000; }).values, 1000));
     const SizeAnswer manifest = with([](SizeQuestion& q) { q.manifest_bytes = 200; });
-    CHECK(near(manifest.held_bytes, 1000 * (50'100 + 300.0)));
-    CHECK(near(manifest.values, 2000));
-    CHECK(near(manifest.value_bytes, 25'100));
-    CHECK(near(with([](SizeQuestion& q) { q.store.value_header_bytes = 20; }).held_bytes, 1000 * 50'110.0));
-    CHECK(near(with([](SizeQuestion& q) { q.store.entry_bytes = 190; }).held_bytes, 1000 * 50'200.0));
-    CHECK(near(with([](SizeQuestion& q) { q.store.rounding = ValueRounding::jemalloc; }).held_bytes,
+    CHECK(same(manifest.held_bytes, 1000 * (50'100 + 300.0)));
+    CHECK(same(manifest.values, 2000));
+    CHECK(same(manifest.value_bytes, 25'100));
+    CHECK(same(with([](SizeQuestion& q) { q.store.value_header_bytes = 20; }).held_bytes, 1000 * 50'110.0));
+    CHECK(same(with([](SizeQuestion& q) { q.store.entry_bytes = 190; }).held_bytes, 1000 * 50'200.0));
+    CHECK(same(with([](SizeQuestion& q) { q.store.rounding = ValueRounding::jemalloc; }).held_bytes,
                1000 * (57'344 + 90.0)));  // 32 KiB + 3 of its quarters
-    CHECK(near(with([](SizeQuestion& q) { q.store.usable_share = 0.5; }).memory_bytes, 10.02e7));
-    CHECK(near(with([](SizeQuestion& q) { q.fragmentation = 0.1; }).memory_bytes, 5.511e7));
-    CHECK(near(with([](SizeQuestion& q) { q.fork_share = 0.3; }).memory_bytes, 6.513e7));
-    CHECK(near(with([](SizeQuestion& q) { q.replicas = 1; }).memory_bytes, 5.01e7));
-    CHECK(near(with([](SizeQuestion& q) { q.replicas = 1; }).memory_all_copies_bytes, 10.02e7));
-    CHECK(near(with([](SizeQuestion& q) { q.traffic = 3; }).tokens, 3e6));
-    CHECK(near(with([](SizeQuestion& q) { q.traffic = 3, q.shared_share = 0.5; }).tokens, 2e6));
-    CHECK(near(with([](SizeQuestion& q) { q.shared_share = 0.5; }).tokens, 1e6));
-    CHECK(near(with([](SizeQuestion& q) { q.traffic = 3, q.shared_share = 1; }).memory_bytes, 5.01e7));
+    CHECK(same(with([](SizeQuestion& q) { q.store.usable_share = 0.5; }).memory_bytes, 10.02e7));
+    CHECK(same(with([](SizeQuestion& q) { q.fragmentation = 0.1; }).memory_bytes, 5.511e7));
+    CHECK(same(with([](SizeQuestion& q) { q.fork_share = 0.3; }).memory_bytes, 6.513e7));
+    CHECK(same(with([](SizeQuestion& q) { q.replicas = 1; }).memory_bytes, 5.01e7));
+    CHECK(same(with([](SizeQuestion& q) { q.replicas = 1; }).memory_all_copies_bytes, 10.02e7));
+    CHECK(same(with([](SizeQuestion& q) { q.traffic = 3; }).tokens, 3e6));
+    CHECK(same(with([](SizeQuestion& q) { q.traffic = 3, q.shared_share = 0.5; }).tokens, 2e6));
+    CHECK(same(with([](SizeQuestion& q) { q.shared_share = 0.5; }).tokens, 1e6));
+    CHECK(same(with([](SizeQuestion& q) { q.traffic = 3, q.shared_share = 1; }).memory_bytes, 5.01e7));
     const SizeAnswer none = with([](SizeQuestion& q) { q.tokens = 0; });
     CHECK(none.memory_bytes == 0);
     CHECK(none.value_bytes == 0);
@@ -134,13 +130,13 @@ TEST_SUITE("plan: size") {
     q.payload_bytes_per_token = static_cast<double>(geometry.stored(Tokens(0), Tokens(512)).count()) / 512;
     q.store = *find_value_store("serverless");
     q.fragmentation = 0;
-    CHECK(near(of(q).memory_bytes, 12.27e12, 5e-4));
+    CHECK(same(of(q).memory_bytes, 12.27e12, 5e-4));
     q.tokens = 128 * 1024;
     const KvGeometry big = *KvGeometry::make(*find_model("llama-3.1-70b"), {}, Tokens(512));
     q.payload_bytes_per_token = static_cast<double>(big.stored(Tokens(0), Tokens(512)).count()) / 512;
-    CHECK(near(of(q).payload_bytes, 0x28p30, 1e-9));  // 40 GiB
+    CHECK(same(of(q).payload_bytes, 0x28p30, 1e-9));  // 40 GiB
     q.tokens = 3e6;                                   // about 1 TB (Mooncake, FAST'25)
-    CHECK(near(of(q).payload_bytes, 1e12, 0.02));
+    CHECK(same(of(q).payload_bytes, 1e12, 0.02));
   }
 
   TEST_CASE("chunks of 1 MiB waste a fifth of Redis's memory, kvkit's 1020 KiB almost none") {
@@ -149,7 +145,7 @@ TEST_SUITE("plan: size") {
     q.payload_bytes_per_token = 131'072;
     q.store = *find_value_store("redis");
     q.most_value_bytes = 0x1p20;
-    CHECK(near(of(q).overhead, 0.25, 0.001));
+    CHECK(same(of(q).overhead, 0.25, 0.001));
     q.most_value_bytes = 1020 * 1024;
     CHECK(of(q).overhead < 0.005);
   }

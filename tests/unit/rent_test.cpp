@@ -8,16 +8,12 @@
 
 #include "price/price_file.hpp"
 #include "support/given_prefill.hpp"
+#include "support/near.hpp"
 
 using namespace kv;
+using test::same;
 
 namespace {
-
-bool near(double got, double want, double share = 1e-9) {
-  CAPTURE(got);
-  CAPTURE(want);
-  return std::abs(got - want) <= share * std::abs(want);
-}
 
 /// A millisecond a token, and a microsecond a pair.
 double simple_s(double cached, double fresh) { return fresh * 1e-3 + fresh * (cached + fresh / 2) * 1e-6; }
@@ -52,14 +48,14 @@ double breakeven(const RentTier& t) { return breakeven_reuse_s({2e-3, 4e6}, t).v
 TEST_SUITE("rent") {
   TEST_CASE("break-even is what recomputing costs over what keeping costs a second") {
     // 2e-3 dollars; 0.004 GB x 0.9 an hour = 1e-6 a second.
-    CHECK(near(breakeven(tier(0.9)), 2000));
-    CHECK(near(breakeven(tier(1.8)), 1000));
-    CHECK(near(*breakeven_reuse_s({4e-3, 4e6}, tier(0.9)), 4000));
-    CHECK(near(*breakeven_reuse_s({2e-3, 8e6}, tier(0.9)), 1000));
-    CHECK(near(breakeven(tier(0.9, 0.25)), 1000));  // reading costs 0.004 x 0.25 = 1e-3
+    CHECK(same(breakeven(tier(0.9)), 2000));
+    CHECK(same(breakeven(tier(1.8)), 1000));
+    CHECK(same(*breakeven_reuse_s({4e-3, 4e6}, tier(0.9)), 4000));
+    CHECK(same(*breakeven_reuse_s({2e-3, 8e6}, tier(0.9)), 1000));
+    CHECK(same(breakeven(tier(0.9, 0.25)), 1000));  // reading costs 0.004 x 0.25 = 1e-3
     CHECK(breakeven(tier(0.9, 0.5)) == 0);          // as much as computing
     CHECK(breakeven(tier(0.9, 9)) == 0);
-    CHECK(near(breakeven(tier(0.9, 0, 99)), 2000));  // what was written is paid for
+    CHECK(same(breakeven(tier(0.9, 0, 99)), 2000));  // what was written is paid for
     CHECK(breakeven(tier(0)) == -1);                 // free: for ever
     CHECK(breakeven(tier(0, 0.5)) == 0);             // free, but not worth reading
     CHECK(breakeven_reuse_s({1e9, 1e-9}, tier(1e-9)) == 1e15);
@@ -67,7 +63,7 @@ TEST_SUITE("rent") {
   }
 
   TEST_CASE("a machine's gigabyte costs its price over what is usable of it") {
-    CHECK(near(node_usd_per_gb_hour(0.873, 42.5e9), 0.873 / 42.5));
+    CHECK(same(node_usd_per_gb_hour(0.873, 42.5e9), 0.873 / 42.5));
     CHECK(node_usd_per_gb_hour(0.873, 0) == 0);
   }
 
@@ -77,13 +73,13 @@ TEST_SUITE("rent") {
       return block_recompute_s(prefill, Tokens(before), Tokens(block), Tokens(behind));
     };
     // 100 x 1e-3, and 100 x (before + 50) + 0 pairs with what is behind: those are of the tokens behind.
-    CHECK(near(block_s(0, 100, 1), 0.1 + 100 * 50 * 1e-6, 1e-6));
-    CHECK(near(block_s(1000, 100, 1), 0.1 + 100 * 1050 * 1e-6, 1e-6));
-    CHECK(near(block_s(1000, 200, 1), 0.2 + 200 * 1100 * 1e-6, 1e-6));
-    CHECK(near(block_s(1000, 100, 900), block_s(1000, 100, 1), 1e-6));
+    CHECK(same(block_s(0, 100, 1), 0.1 + 100 * 50 * 1e-6, 1e-6));
+    CHECK(same(block_s(1000, 100, 1), 0.1 + 100 * 1050 * 1e-6, 1e-6));
+    CHECK(same(block_s(1000, 200, 1), 0.2 + 200 * 1100 * 1e-6, 1e-6));
+    CHECK(same(block_s(1000, 100, 900), block_s(1000, 100, 1), 1e-6));
     // What each pass pays anyway is no saving, and a pass that takes what the weights take saves nothing.
     const GivenPrefill fixed([](double c, double f) { return 7 + simple_s(c, f); });
-    CHECK(near(block_recompute_s(fixed, Tokens(0), Tokens(100), Tokens(1)), 0.105, 1e-6));
+    CHECK(same(block_recompute_s(fixed, Tokens(0), Tokens(100), Tokens(1)), 0.105, 1e-6));
     const GivenPrefill floor([](double, double) { return 0.5; });
     CHECK(block_recompute_s(floor, Tokens(0), Tokens(100), Tokens(1)) == 0);
     const GivenPrefill odd([](double c, double) { return 1 + c; });  // longer with the cache than without
@@ -96,10 +92,10 @@ TEST_SUITE("rent") {
     const auto answer = rent_answer(b.question(), tier(1.8));
     REQUIRE(answer.has_value());
     CHECK(answer->tier == "t");
-    CHECK(near(answer->recompute_usd_per_block, 2.1e-3, 1e-6));
-    CHECK(near(answer->rent_usd_per_block_hour, 9e-3));
-    CHECK(near(*answer->breakeven_reuse_s, 840, 1e-6));
-    CHECK(near(*answer->breakeven_first_block_s, 840, 1e-6));
+    CHECK(same(answer->recompute_usd_per_block, 2.1e-3, 1e-6));
+    CHECK(same(answer->rent_usd_per_block_hour, 9e-3));
+    CHECK(same(*answer->breakeven_reuse_s, 840, 1e-6));
+    CHECK(same(*answer->breakeven_first_block_s, 840, 1e-6));
     CHECK_FALSE(answer->share_inside.has_value());
     CHECK_FALSE(answer->ttl.has_value());
     const auto with = [&](auto change) {
@@ -107,10 +103,10 @@ TEST_SUITE("rent") {
       change(q);
       return *rent_answer(q, tier(1.8))->breakeven_reuse_s;
     };
-    CHECK(near(with([](RentQuestion& q) { q.gpus = 1; }), 420, 1e-6));
-    CHECK(near(with([](RentQuestion& q) { q.gpu_usd_per_hour = 72; }), 1680, 1e-6));
-    CHECK(near(with([](RentQuestion& q) { q.stored_bytes_per_block = 10e6; }), 420, 1e-6));
-    CHECK(near(with([](RentQuestion& q) { q.block_size = Tokens(200); }), (0.2 + 0.02) * 0.02 / 2.5e-6, 1e-6));
+    CHECK(same(with([](RentQuestion& q) { q.gpus = 1; }), 420, 1e-6));
+    CHECK(same(with([](RentQuestion& q) { q.gpu_usd_per_hour = 72; }), 1680, 1e-6));
+    CHECK(same(with([](RentQuestion& q) { q.stored_bytes_per_block = 10e6; }), 420, 1e-6));
+    CHECK(same(with([](RentQuestion& q) { q.block_size = Tokens(200); }), (0.2 + 0.02) * 0.02 / 2.5e-6, 1e-6));
   }
 
   TEST_CASE("reuses are inside or outside, each by the break-even of its own depth") {
@@ -119,10 +115,10 @@ TEST_SUITE("rent") {
     b.reuses = {{800, Tokens(0), 3}, {900, Tokens(0), 4}, {2400, Tokens(2000), 2}, {2500, Tokens(2000), 1}};
     auto answer = rent_answer(b.question(), tier(1.8));
     REQUIRE(answer.has_value());
-    CHECK(near(*answer->share_inside, 0.5));
-    CHECK(near(*answer->breakeven_first_block_s, 840, 1e-6));
-    CHECK(near(*answer->breakeven_deepest_s, 2440, 1e-6));
-    CHECK(near(*answer->breakeven_reuse_s, (7 * 840 + 3 * 2440) / 10.0, 1e-6));
+    CHECK(same(*answer->share_inside, 0.5));
+    CHECK(same(*answer->breakeven_first_block_s, 840, 1e-6));
+    CHECK(same(*answer->breakeven_deepest_s, 2440, 1e-6));
+    CHECK(same(*answer->breakeven_reuse_s, (7 * 840 + 3 * 2440) / 10.0, 1e-6));
     answer = rent_answer(b.question(), tier(0.9));
     CHECK(*answer->share_inside == 1);
     answer = rent_answer(b.question(), tier(180));
@@ -144,11 +140,11 @@ TEST_SUITE("rent") {
     REQUIRE(ttl.has_value());
     CHECK(ttl->ttl_s == 100);
     CHECK(ttl->reuses == 10);
-    CHECK(near(ttl->saved_usd, 0.021, 1e-6));
-    CHECK(near(ttl->rent_usd, 0.00625, 1e-6));
+    CHECK(same(ttl->saved_usd, 0.021, 1e-6));
+    CHECK(same(ttl->rent_usd, 0.00625, 1e-6));
     ttl = rent_answer(q, tier(0.18))->ttl;  // a tenth of the rent: 0.042 - 0.004 against 0.021 - 0.000625
     CHECK(ttl->ttl_s == 1000);
-    CHECK(near(ttl->rent_usd, 0.004, 1e-6));
+    CHECK(same(ttl->rent_usd, 0.004, 1e-6));
     ttl = rent_answer(q, tier(0))->ttl;
     CHECK(ttl->ttl_s == 1000);
     CHECK(ttl->rent_usd == 0);
@@ -182,21 +178,21 @@ TEST_SUITE("rent") {
     q.stored_bytes_per_block = 512 * 131072.0;
     auto answer = rent_answer(q, managed);
     REQUIRE(answer.has_value());
-    CHECK(near(answer->recompute_usd_per_block, 1.5e-5, 0.03));
-    CHECK(near(answer->rent_usd_per_block_hour, 1.4e-3, 0.03));
-    CHECK(near(*answer->breakeven_first_block_s, 40, 0.03));
+    CHECK(same(answer->recompute_usd_per_block, 1.5e-5, 0.03));
+    CHECK(same(answer->rent_usd_per_block_hour, 1.4e-3, 0.03));
+    CHECK(same(*answer->breakeven_first_block_s, 40, 0.03));
     const std::vector<ReuseBin> deep{{114, Tokens(15 * 512), 1}};  // the trace's median interval
     q.reuses = deep;
     // 15 x 512 tokens in front: 4 x 32 x 32 x 128 x 512 x (7680 + 256) pairs more than half a square.
     const double flops = 2 * 8.03e9 * 512 + 4.0 * 32 * 32 * 128 * 512 * (7680 + 256);
     answer = rent_answer(q, managed);
-    CHECK(near(*answer->breakeven_deepest_s, flops / (0.45 * 989e12) * 2.95 / answer->rent_usd_per_block_hour, 1e-4));
+    CHECK(same(*answer->breakeven_deepest_s, flops / (0.45 * 989e12) * 2.95 / answer->rent_usd_per_block_hour, 1e-4));
     CHECK(*answer->breakeven_deepest_s > *answer->breakeven_first_block_s);
     CHECK(*answer->share_inside == 0);
     q.reuses = {};
     q.prefill = &big;
     q.stored_bytes_per_block = 512 * 327680.0;
-    CHECK(near(*rent_answer(q, managed)->breakeven_first_block_s, 140, 0.01));
+    CHECK(same(*rent_answer(q, managed)->breakeven_first_block_s, 140, 0.01));
   }
 
   TEST_CASE("check vectors: the rent trap, 250 dollars an hour to save 1.60") {
@@ -205,17 +201,17 @@ TEST_SUITE("rent") {
     const NodePrice& node = **find_price(*prices, prices->nodes, "cache.r7g.2xlarge", "node");
     const RentTier managed = tier(node_usd_per_gb_hour(node.usd_per_hour.typical, node.usable_bytes()));
     const double all = 182'790.0 * 512 * 131072;
-    CHECK(near(all, 12.27e12, 1e-3));
+    CHECK(same(all, 12.27e12, 1e-3));
     // 54.1 M tokens at 2 x 8.03e9 operations each.
     const double saved_gpu_hours = 54.1e6 * 2 * 8.03e9 / (0.45 * 989e12) / 3600;
-    CHECK(near(saved_gpu_hours, 0.54, 0.01));
+    CHECK(same(saved_gpu_hours, 0.54, 0.01));
     const std::vector<CapacityPoint> points{{all, 0.374, saved_gpu_hours * 2.95, 0, 0}};
     const auto advice = advise_capacity(points, managed, 0.3);
     REQUIRE(advice.has_value());
     CHECK_FALSE(advice->best.has_value());
-    CHECK(near(advice->fullest->rent_usd_per_hour, 250, 0.02));
-    CHECK(near(advice->fullest->point.saved_usd_per_hour, 1.60, 0.01));
-    CHECK(near(advice->fullest->net_usd_per_hour(), -250, 0.02));
+    CHECK(same(advice->fullest->rent_usd_per_hour, 250, 0.02));
+    CHECK(same(advice->fullest->point.saved_usd_per_hour, 1.60, 0.01));
+    CHECK(same(advice->fullest->net_usd_per_hour(), -250, 0.02));
   }
 
   TEST_CASE("the best size is where marginal rent meets marginal saving") {
@@ -236,11 +232,11 @@ TEST_SUITE("rent") {
     CHECK(best(tier(0.02)) == 100e9);
     CHECK(best(tier(0.031)) == -1);
     const auto advice = advise_capacity(points, tier(0.004), 0.5);
-    CHECK(near(advice->best->rent_usd_per_hour, 1.2));
-    CHECK(near(advice->best->net_usd_per_hour(), 3.8));
-    CHECK(near(*advice->target_bytes, 300e9));
-    CHECK(near(*advise_capacity(points, tier(0), 0.375)->target_bytes, 150e9));
-    CHECK(near(*advise_capacity(points, tier(0), 0.15)->target_bytes, 50e9));
+    CHECK(same(advice->best->rent_usd_per_hour, 1.2));
+    CHECK(same(advice->best->net_usd_per_hour(), 3.8));
+    CHECK(same(*advice->target_bytes, 300e9));
+    CHECK(same(*advise_capacity(points, tier(0), 0.375)->target_bytes, 150e9));
+    CHECK(same(*advise_capacity(points, tier(0), 0.15)->target_bytes, 50e9));
     CHECK(*advise_capacity(points, tier(0), 0)->target_bytes == 0);
     CHECK_FALSE(advise_capacity(points, tier(0), 0.54)->target_bytes.has_value());
     REQUIRE(advice->knee.has_value());
@@ -253,9 +249,9 @@ TEST_SUITE("rent") {
     const auto advice = advise_capacity(points, tier(0.01, 0.05, 0.06), 1);
     REQUIRE(advice.has_value());
     CHECK(advice->best->point.stored_bytes == 100e9);
-    CHECK(near(advice->best->moved_usd_per_hour, 20 * 0.05 + 30 * 0.06));
-    CHECK(near(advice->best->net_usd_per_hour(), 5 - 1 - 2.8));
-    CHECK(near(advice->fullest->net_usd_per_hour(), 6 - 2 - 2 - 1.5));
+    CHECK(same(advice->best->moved_usd_per_hour, 20 * 0.05 + 30 * 0.06));
+    CHECK(same(advice->best->net_usd_per_hour(), 5 - 1 - 2.8));
+    CHECK(same(advice->fullest->net_usd_per_hour(), 6 - 2 - 2 - 1.5));
   }
 
   TEST_CASE("no points: no advice, and no trouble") {

@@ -6,15 +6,12 @@
 #include <cmath>
 #include <limits>
 
+#include "support/near.hpp"
+
 using namespace kv;
+using test::same;
 
 namespace {
-
-bool near(double got, double want, double share = 1e-9) {
-  CAPTURE(got);
-  CAPTURE(want);
-  return std::abs(got - want) <= share * std::abs(want);
-}
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(), kInf = std::numeric_limits<double>::infinity();
 
@@ -63,38 +60,38 @@ TEST_SUITE("plan: return") {
     CHECK(roi.months[0].baseline_instances == 20);
     CHECK(roi.months[0].cached_instances == 15);
     CHECK(roi.saved_instances() == 5);
-    CHECK(near(roi.months[0].baseline_usd, 20 * 14'600.0));
-    CHECK(near(roi.months[0].cached_gpu_usd, 15 * 14'600.0));
-    CHECK(near(roi.monthly_saving_usd(), 5 * 14'600.0 - 3000));
-    CHECK(near(*roi.payback_days, 7000.0 / 70'000 * 365 / 12));
-    CHECK(near(roi.net_12_months_usd, 12 * 70'000.0 - 7000));
-    CHECK(near(*roi.baseline_usd_per_million_tokens, 292.0));
-    CHECK(near(*roi.cached_usd_per_million_tokens, 219 + 3.0));
+    CHECK(same(roi.months[0].baseline_usd, 20 * 14'600.0));
+    CHECK(same(roi.months[0].cached_gpu_usd, 15 * 14'600.0));
+    CHECK(same(roi.monthly_saving_usd(), 5 * 14'600.0 - 3000));
+    CHECK(same(*roi.payback_days, 7000.0 / 70'000 * 365 / 12));
+    CHECK(same(roi.net_12_months_usd, 12 * 70'000.0 - 7000));
+    CHECK(same(*roi.baseline_usd_per_million_tokens, 292.0));
+    CHECK(same(*roi.cached_usd_per_million_tokens, 219 + 3.0));
     CHECK(roi.pays());
   }
 
   TEST_CASE("each input moves it") {
-    CHECK(near(with([](RoiQuestion& q) { q.fleet.usd_per_gpu_hour = 20; }).monthly_saving_usd(), 2 * 73'000 - 3000));
-    CHECK(near(with([](RoiQuestion& q) { q.fleet.gpus_per_instance = 4; }).monthly_saving_usd(),
+    CHECK(same(with([](RoiQuestion& q) { q.fleet.usd_per_gpu_hour = 20; }).monthly_saving_usd(), 2 * 73'000 - 3000));
+    CHECK(same(with([](RoiQuestion& q) { q.fleet.gpus_per_instance = 4; }).monthly_saving_usd(),
                (10 - 8) * 29'200.0 - 3000));  // 15 / 2 = 7.5: a half-empty instance is paid whole
-    CHECK(near(with([](RoiQuestion& q) { q.fleet.utilisation = 1; }).monthly_saving_usd(), (10 - 8) * 14'600.0 - 3000));
-    CHECK(near(with([](RoiQuestion& q) { q.baseline.prefill_gpus = 13; }).monthly_saving_usd(), 84'600));
-    CHECK(near(with([](RoiQuestion& q) { q.cached.prefill_gpus = 8; }).monthly_saving_usd(), 55'400));
-    CHECK(near(with([](RoiQuestion& q) { q.cached.decode_gpus = 9; }).monthly_saving_usd(), 55'400));
-    CHECK(near(with([](RoiQuestion& q) { q.baseline.decode_gpus = 9; }).monthly_saving_usd(), 84'600));
-    CHECK(near(with([](RoiQuestion& q) { q.cache_usd_per_month = 43'000; }).monthly_saving_usd(), 30'000));
-    CHECK(near(*with([](RoiQuestion& q) { q.one_off_usd = 70'000; }).payback_days, 365.0 / 12));
-    CHECK(near(with([](RoiQuestion& q) { q.one_off_usd = 70'000; }).net_12_months_usd, 770'000));
-    CHECK(near(*with([](RoiQuestion& q) { q.tokens_per_month = 2e9; }).baseline_usd_per_million_tokens, 146));
+    CHECK(same(with([](RoiQuestion& q) { q.fleet.utilisation = 1; }).monthly_saving_usd(), (10 - 8) * 14'600.0 - 3000));
+    CHECK(same(with([](RoiQuestion& q) { q.baseline.prefill_gpus = 13; }).monthly_saving_usd(), 84'600));
+    CHECK(same(with([](RoiQuestion& q) { q.cached.prefill_gpus = 8; }).monthly_saving_usd(), 55'400));
+    CHECK(same(with([](RoiQuestion& q) { q.cached.decode_gpus = 9; }).monthly_saving_usd(), 55'400));
+    CHECK(same(with([](RoiQuestion& q) { q.baseline.decode_gpus = 9; }).monthly_saving_usd(), 84'600));
+    CHECK(same(with([](RoiQuestion& q) { q.cache_usd_per_month = 43'000; }).monthly_saving_usd(), 30'000));
+    CHECK(same(*with([](RoiQuestion& q) { q.one_off_usd = 70'000; }).payback_days, 365.0 / 12));
+    CHECK(same(with([](RoiQuestion& q) { q.one_off_usd = 70'000; }).net_12_months_usd, 770'000));
+    CHECK(same(*with([](RoiQuestion& q) { q.tokens_per_month = 2e9; }).baseline_usd_per_million_tokens, 146));
     CHECK_FALSE(with([](RoiQuestion& q) { q.tokens_per_month = 0; }).cached_usd_per_million_tokens.has_value());
   }
 
   TEST_CASE("savings of less than an instance save nothing") {
     const Roi roi = with([](RoiQuestion& q) { q.cached.prefill_gpus = 11.5; });
     CHECK(roi.saved_instances() == 0);
-    CHECK(near(roi.monthly_saving_usd(), -3000));
+    CHECK(same(roi.monthly_saving_usd(), -3000));
     CHECK_FALSE(roi.payback_days.has_value());
-    CHECK(near(roi.net_12_months_usd, -36'000 - 7000.0));
+    CHECK(same(roi.net_12_months_usd, -36'000 - 7000.0));
     CHECK_FALSE(roi.pays());
   }
 
@@ -105,29 +102,29 @@ TEST_SUITE("plan: return") {
     CHECK_FALSE(
         with([](RoiQuestion& q) { q.one_off_usd = 0, q.cache_usd_per_month = 80'000; }).payback_days.has_value());
     // 70,000 a month reach 8.4 million after ten years exactly, and not a dollar more.
-    CHECK(near(*with([](RoiQuestion& q) { q.one_off_usd = 8.4e6; }).payback_days, 3650));
+    CHECK(same(*with([](RoiQuestion& q) { q.one_off_usd = 8.4e6; }).payback_days, 3650));
     CHECK_FALSE(with([](RoiQuestion& q) { q.one_off_usd = 8.5e6; }).payback_days.has_value());
   }
 
   TEST_CASE("committed GPUs save nothing until growth would have asked for more") {
     Roi roi = with([](RoiQuestion& q) { q.fleet.committed_instances = 20; });
-    CHECK(near(roi.months[0].baseline_usd, 292'000));
-    CHECK(near(roi.months[0].cached_gpu_usd, 292'000));
-    CHECK(near(roi.monthly_saving_usd(), -3000));
+    CHECK(same(roi.months[0].baseline_usd, 292'000));
+    CHECK(same(roi.months[0].cached_gpu_usd, 292'000));
+    CHECK(same(roi.monthly_saving_usd(), -3000));
     roi = with([](RoiQuestion& q) { q.fleet.committed_instances = 18; });
-    CHECK(near(roi.monthly_saving_usd(), 2 * 14'600.0 - 3000));
+    CHECK(same(roi.monthly_saving_usd(), 2 * 14'600.0 - 3000));
     roi = with([](RoiQuestion& q) { q.fleet.committed_instances = 10; });
-    CHECK(near(roi.monthly_saving_usd(), 70'000));
+    CHECK(same(roi.monthly_saving_usd(), 70'000));
     // 10 % more each month: 20, 22, 24.2 ... against 15, 16.5, 18.15 ...
     roi = with([](RoiQuestion& q) { q.fleet.committed_instances = 20, q.growth_per_month = 0.1; });
     CHECK(roi.months[1].baseline_instances == 22);
     CHECK(roi.months[1].cached_instances == 17);
-    CHECK(near(roi.months[1].saving_usd(), 2 * 14'600.0 - 3300));
+    CHECK(same(roi.months[1].saving_usd(), 2 * 14'600.0 - 3300));
     CHECK(roi.months[2].baseline_instances == 25);
     CHECK(roi.months[2].cached_instances == 19);
-    CHECK(near(roi.months[2].saving_usd(), 5 * 14'600.0 - 3630));
+    CHECK(same(roi.months[2].saving_usd(), 5 * 14'600.0 - 3630));
     // -3000, 25,900: 7000 + 3000 of the second month's.
-    CHECK(near(*roi.payback_days, (1 + 10'000.0 / 25'900) * 365 / 12));
+    CHECK(same(*roi.payback_days, (1 + 10'000.0 / 25'900) * 365 / 12));
   }
 
   TEST_CASE("growth: twelve months, each with its own bill") {
@@ -136,7 +133,7 @@ TEST_SUITE("plan: return") {
     for (int month = 0; month < 12; ++month, grown *= 1.05) {
       net += (std::ceil(20 * grown - 1e-6) - std::ceil(15 * grown - 1e-6)) * 14'600 - 3000 * grown;
     }
-    CHECK(near(roi.net_12_months_usd, net));
+    CHECK(same(roi.net_12_months_usd, net));
     const Roi shrinking = with([](RoiQuestion& q) { q.growth_per_month = -0.5, q.one_off_usd = 1e6; });
     CHECK_FALSE(shrinking.payback_days.has_value());
     CHECK(shrinking.months[11].baseline_instances == 1);
