@@ -145,8 +145,12 @@ Result<std::vector<Plan>> best_plans(const PlanBasis& basis, const FleetStudy& s
 
 const Plan* best_of(const std::vector<Plan>& plans) {
   const Plan* best = nullptr;
+  const auto is_platform = [](const Plan& plan) { return plan.option.row->kind == CacheKind::vendor_platform; };
   for (const Plan& plan : plans) {
-    if (plan.roi && (best == nullptr || plan.net_usd() > best->net_usd())) best = &plan;
+    if (!plan.roi) continue;
+    const bool firmer = best != nullptr && is_platform(*best) && !is_platform(plan);
+    const bool vaguer = best != nullptr && !is_platform(*best) && is_platform(plan);
+    if (best == nullptr || firmer || (!vaguer && plan.net_usd() > best->net_usd())) best = &plan;
   }
   return best;
 }

@@ -48,7 +48,8 @@ Result<std::optional<Plan>> plan_kind(const PlanBasis& basis, const FleetStudy& 
 /// where no size can.
 Result<std::vector<Plan>> best_plans(const PlanBasis& basis, const FleetStudy& study,
                                      const std::vector<const CacheKindRow*>& kinds, const Scenario& scenario);
-/// The plan that leaves most, effort included; nullptr without any that can be had.
+/// The plan that leaves most, effort included; nullptr without any that can be had. A platform's price is what it
+/// begins at, whatever its size: it is only chosen where nothing else can be had.
 const Plan* best_of(const std::vector<Plan>& plans);
 CachePlace place_of(CacheKind kind);
 

@@ -63,7 +63,7 @@ std::vector<std::string> leave(const FleetStudy& study, const DecisionBand& band
     if (gpus < band.from_gpus)
       text = fmt::format("fewer than {} GPUs: the rule then says {}", band.from_gpus, other.name);
     if (needed > 0) {
-      text += fmt::format("; the workload would fill {} at {:.3g} times its traffic",
+      text += fmt::format("; the workload would fill {} at {:.4g} times its traffic",
                           gpus < band.from_gpus ? band.from_gpus : gpus, gpus / needed * scenario.traffic);
     }
     out.push_back(std::move(text));

@@ -13,7 +13,7 @@
 namespace kv {
 namespace {
 
-constexpr double kPeakRequests = 100;
+constexpr double kPeakRequests = 100, kCopiesWithinGaps = 100, kCopiesWithinSpan = 0.1;
 constexpr Tokens kSummaryBlock{64};
 constexpr std::uint64_t kMostSummaryRefs = 100'000'000;
 
@@ -112,6 +112,38 @@ Result<Demand> demand_of(const Workload& workload) {
   const auto warm_up = warm_up_of(workload);
   out.still_warming = warm_up && warm_up->still_warming;
   return out;
+}
+
+Result<Workload> copies_of(const Workload& workload, std::uint32_t copies) {
+  struct Arrival {
+    Duration at;
+    std::uint32_t copy;
+    std::size_t index;
+  };
+  const double gap_s = span_of(workload) / static_cast<double>(std::max<std::size_t>(workload.size(), 1));
+  const double within_s = std::min(kCopiesWithinGaps * gap_s, kCopiesWithinSpan * span_of(workload));
+  std::vector<Arrival> arrivals;
+  arrivals.reserve(workload.size() * copies);
+  for (std::uint32_t copy = 0; copy < copies; ++copy) {
+    const Duration later = from_seconds(within_s * copy / copies);
+    for (std::size_t i = 0; i < workload.size(); ++i) arrivals.push_back({workload[i].at + later, copy, i});
+  }
+  std::stable_sort(arrivals.begin(), arrivals.end(), [](const Arrival& a, const Arrival& b) { return a.at < b.at; });
+  WorkloadBuilder builder(workload.block_size());
+  std::vector<BlockId> ids;
+  for (const Arrival& arrival : arrivals) {
+    const Request request = workload[arrival.index];
+    ids.clear();
+    for (const DenseId id : workload.blocks(arrival.index)) {
+      ids.push_back(static_cast<BlockId>(id) + arrival.copy * static_cast<BlockId>(workload.unique_blocks()));
+    }
+    const std::string session = request.session ? fmt::format("{}-{}", arrival.copy, *request.session) : std::string();
+    Origin origin;
+    origin.session = session;
+    auto added = builder.add(arrival.at, request.input, request.output, ids, 0, origin);
+    if (!added) return error(added);
+  }
+  return std::move(builder).build(workload.block_size());
 }
 
 Result<Workload> workload_of(const DemandSummary& summary) {

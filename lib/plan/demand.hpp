@@ -33,6 +33,10 @@ struct Demand {
 /// 16 bytes a unique block.
 Result<Demand> demand_of(const Workload& workload);
 
+/// So many of the workload beside one another, which share no block: each begins a little later than the one before it,
+/// all within a hundred mean gaps, or a tenth of the span: chance makes no peaks, hours stay. copies >= 1.
+Result<Workload> copies_of(const Workload& workload, std::uint32_t copies);
+
 /// What people know who have no trace.
 struct DemandSummary {
   double requests_per_s = 1;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/parallel.hpp"
+#include "plan/dollars.hpp"
 #include "plan/estimate_words.hpp"
 
 namespace kv {
@@ -91,7 +93,9 @@ std::array<TargetFigure, 6> figures_of(const EstimateQuestion& q, const Estimate
   ratio.reason =
       "every twentieth prompt has too little that was computed before, even in a cache that keeps everything "
       "and sends it at once";
-  if (p95(e.latency.with) > 0) ratio.value = p95(e.latency.without) / p95(e.latency.with);
+  // On the GPUs that are left: what is sold together with their price.
+  const FleetLatency& sold = e.latency.with_fewer ? *e.latency.with_fewer : e.latency.with;
+  if (p95(sold) > 0) ratio.value = p95(e.latency.without) / p95(sold);
   if (e.latency.ideal_p95_ttft_ns > 0) {
     ratio.best_possible = p95(e.latency.without) / static_cast<double>(e.latency.ideal_p95_ttft_ns);
   }
@@ -109,9 +113,8 @@ std::array<TargetFigure, 6> figures_of(const EstimateQuestion& q, const Estimate
   payback.value = plan.roi->payback_days;
   const double most_usd =
       (needed - fewest) * q.basis.gpus_per_instance() * e.scenario.gpu_usd_per_hour * kHoursPerMonth;
-  payback.reason =
-      fmt::format("a free cache that keeps everything saves {:.0f} dollars a month, and the work costs {:.0f}",
-                  most_usd, plan.roi->one_off_usd);
+  payback.reason = fmt::format("a free cache that keeps everything saves {} a month, and the work costs {}",
+                               dollars(most_usd), dollars(plan.roi->one_off_usd));
   if (e.scenario.growth_per_month <= 0) {
     payback.best_possible = most_usd > 0 ? plan.roi->one_off_usd / most_usd * kDaysPerMonth : 1e9;
   }
@@ -149,11 +152,14 @@ Result<void> add_plans(const EstimateQuestion& q, Estimate& e) {
 Result<void> add_simulations(const EstimateQuestion& q, Estimate& e, const std::atomic<bool>* stop) {
   const double share = e.scenario.stored_per_payload;
   const Served& store = *e.best().served;
+  // Of the instances that one workload has.
+  const double left = e.study->instances - e.best().roi->saved_instances() / e.scenario.traffic;
+  const auto fewer = static_cast<std::uint32_t>(std::max(std::round(left), 1.0));
   std::optional<Result<LatencyAnswer>> latency;
   std::optional<Result<std::vector<WhereRow>>> where;
   run_parallel(2, q.threads, [&](std::size_t i) {
     if (i == 0) {
-      latency = latency_of(q.basis, *e.study, &store, share, q.slo, stop);
+      latency = latency_of(q.basis, *e.study, &store, fewer, share, q.slo, stop);
     } else {
       where = where_to_keep(q.basis, *e.study, store.blocks, share, q.threads, stop);
     }

@@ -39,7 +39,14 @@ void say_whole_instances(const EstimateQuestion& q, const Estimate& e, std::vect
 
 void say_idle(const EstimateQuestion& q, const Estimate& e, std::vector<std::string>& out) {
   const double needed = gpus_needed(e.best().roi->months.front().baseline_instances, q.basis);
-  const double idle = q.basis.fleet_gpus - needed;
+  const double kept = std::max(needed, gpus_needed(static_cast<double>(q.basis.committed_instances), q.basis));
+  const double idle = q.basis.fleet_gpus - kept;
+  if (needed > q.basis.fleet_gpus) {
+    out.push_back(
+        fmt::format("the workload needs {:.0f} GPUs without any cache, and the fleet has {}: what a cache saves are "
+                    "GPUs that would have to be rented",
+                    needed, q.basis.fleet_gpus));
+  }
   if (idle < q.basis.gpus_per_instance()) return;
   out.push_back(fmt::format(
       "the workload needs {:.0f} GPUs without any cache, and the fleet has {}: doing without {:.0f} of them saves {} a "
@@ -131,6 +138,12 @@ std::vector<std::string> assumptions_of(const EstimateQuestion& q, const Estimat
   out.push_back(
       "prompts are computed as modelled, and storing costs engines nothing; upload beside decode is not "
       "charged");
+  for (const LocalPrice& local : b.prices->locals) {
+    if (local.usd_per_gb_hour.at(s.cache_price) > 0) continue;
+    out.push_back(fmt::format("{} of {} are idle beside each GPU, and free",
+                              gb(static_cast<double>(local.capacity_per_gpu.count())), local.name));
+  }
+  out.push_back("break-even intervals and TTLs look at all reuses, also those that the engines serve themselves");
   out.push_back("stores evict the least recently used; engines write through: what they compute is stored");
   if (b.ops_per_s_per_node <= 0) {
     out.push_back("operations of a node are not known and constrain nothing: give --backend-profile");
@@ -150,10 +163,13 @@ std::vector<std::string> plan_warnings_of(const EstimateQuestion& q, const Estim
     out.push_back(fmt::format("a month is extrapolated from {:.3g} hours: days and nights are not in it",
                               b.demand->span_s / 3600));
   }
-  const double busy = e.best().traffic.baseline.total() / std::max(1.0, static_cast<double>(b.fleet_gpus));
+  const double busy =
+      e.best().traffic.baseline.total() / std::max(1.0, static_cast<double>(b.fleet_gpus)) / e.scenario.utilisation;
   if (busy > 1) {
-    out.push_back(fmt::format("{} GPUs do not carry this workload: without a cache it keeps {:.1f} busy", b.fleet_gpus,
-                              e.best().traffic.baseline.total()));
+    out.push_back(
+        fmt::format("{} GPUs do not carry this workload at {} of their time: without a cache it keeps {:.1f} "
+                    "busy",
+                    b.fleet_gpus, percent(e.scenario.utilisation), e.best().traffic.baseline.total()));
   }
   if (e.latency.without.simulated.refused > 0) {
     out.push_back(fmt::format("{} requests are longer than an instance's memory for KV: engines refuse them",
@@ -161,6 +177,14 @@ std::vector<std::string> plan_warnings_of(const EstimateQuestion& q, const Estim
   }
   if (b.engine_cache == Blocks(0)) {
     out.push_back("the weights leave no room for one block of KV: the baseline computes every prompt");
+  }
+  const CacheOption& option = e.best().option;
+  const double written_a_day = e.best().traffic.load.written_bytes_per_s * 86400;
+  if (option.row->kind == CacheKind::local_nvme && written_a_day > option.size.held_bytes) {
+    out.push_back(
+        fmt::format("{} are written to the drives a day, {:.2g} times what is kept on them: look at what they are "
+                    "made for",
+                    gb(written_a_day), written_a_day / option.size.held_bytes));
   }
   if (!e.best().option.verified) {
     out.push_back(fmt::format("the price of {} is not verified: see its entry in the price file", e.best().option.on));

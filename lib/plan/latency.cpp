@@ -33,7 +33,8 @@ void keep_last(std::vector<ServingRequest>& requests) {
 }
 
 Result<FleetLatency> latency_with(const PlanBasis& basis, FleetPlacement& placed, const Fleet& fleet,
-                                  const SharedStore* store, const ServingSlo& slo, const std::atomic<bool>* stop) {
+                                  const SharedStore* store, const ServingSlo& slo, bool smallest_too,
+                                  const std::atomic<bool>* stop) {
   FleetLatency out;
   auto served = serve_fleet(placed, fleet, store, slo, stop);
   if (!served) return error(served);
@@ -42,6 +43,7 @@ Result<FleetLatency> latency_with(const PlanBasis& basis, FleetPlacement& placed
   out.mean_prefill_s = placed.mean_prefill_s;
   out.mean_fetch_s = placed.mean_fetch_s;
   out.mmc_wait_s = mmc_mean_wait_s({basis.demand->requests_per_s, placed.mean_prefill_s, fleet.instances});
+  if (!smallest_too) return out;
   // Whoever has a slot free takes a request, wherever it was placed: its hits are those of this fleet.
   for (ServingRequest& request : placed.requests) request.instance.reset();
   const std::uint32_t most = std::min(std::max(2 * fleet.instances, 4U), kMostTried);
@@ -50,6 +52,17 @@ Result<FleetLatency> latency_with(const PlanBasis& basis, FleetPlacement& placed
   if (!smallest) return error(smallest);
   out.smallest_instances = smallest->instances;
   return out;
+}
+
+/// A store of each instance stays as large as it is in a fleet of `instances`.
+Result<FleetLatency> latency_stored(const PlanBasis& basis, const Fleet& fleet, const Served& served,
+                                    std::uint32_t instances, double stored_per_payload, const ServingSlo& slo,
+                                    const std::atomic<bool>* stop) {
+  const SharedStore store = store_of(basis, served.place, served.blocks, instances, stored_per_payload);
+  auto placed = place_fleet(*basis.workload, fleet, &store, true, stop);
+  if (!placed) return error(placed);
+  keep_last(placed->requests);
+  return latency_with(basis, *placed, fleet, &store, slo, fleet.instances == instances, stop);
 }
 
 Result<void> add_ideal(const PlanBasis& basis, const Fleet& fleet, LatencyAnswer& out, const std::atomic<bool>* stop) {
@@ -74,7 +87,7 @@ std::optional<double> FleetLatency::closed_form_ttft_s() const {
 }
 
 Result<LatencyAnswer> latency_of(const PlanBasis& basis, const FleetStudy& study, const Served* served,
-                                 double stored_per_payload, const std::optional<ServingSlo>& slo,
+                                 std::uint32_t fewer, double stored_per_payload, const std::optional<ServingSlo>& slo,
                                  const std::atomic<bool>* stop) {
   const Fleet fleet = fleet_of(basis, study.instances, study.cache_share);
   LatencyAnswer out;
@@ -84,7 +97,7 @@ Result<LatencyAnswer> latency_of(const PlanBasis& basis, const FleetStudy& study
   keep_last(alone->requests);
   out.slo_given = slo.has_value();
   out.slo = slo ? *slo : usual_slo(basis, alone->requests);
-  auto without = latency_with(basis, *alone, fleet, nullptr, out.slo, stop);
+  auto without = latency_with(basis, *alone, fleet, nullptr, out.slo, true, stop);
   if (!without) return error(without);
   out.without = std::move(*without);
   if (auto ideal = add_ideal(basis, fleet, out, stop); !ideal) return error(ideal);
@@ -92,13 +105,15 @@ Result<LatencyAnswer> latency_of(const PlanBasis& basis, const FleetStudy& study
     out.with = out.without;
     return out;
   }
-  const SharedStore store = store_of(basis, served->place, served->blocks, study.instances, stored_per_payload);
-  auto stored = place_fleet(*basis.workload, fleet, &store, true, stop);
-  if (!stored) return error(stored);
-  keep_last(stored->requests);
-  auto with = latency_with(basis, *stored, fleet, &store, out.slo, stop);
+  auto with = latency_stored(basis, fleet, *served, study.instances, stored_per_payload, out.slo, stop);
   if (!with) return error(with);
   out.with = std::move(*with);
+  if (fewer >= study.instances || fewer == 0) return out;
+  out.fewer_instances = fewer;
+  auto left = latency_stored(basis, fleet_of(basis, fewer, study.cache_share), *served, study.instances,
+                             stored_per_payload, out.slo, stop);
+  if (!left) return error(left);
+  out.with_fewer = std::move(*left);
   return out;
 }
 

@@ -16,7 +16,9 @@ struct FleetLatency {
   /// comes than is served.
   std::optional<double> mmc_wait_s;
   std::optional<double> closed_form_ttft_s() const;  ///< wait + fetch + prefill, means
-  std::optional<std::uint32_t> smallest_instances;   ///< that meet the SLO, by simulation; nullopt: not twice the fleet
+  /// That would meet the SLO if any of them could serve any request with the hits that it has here; nullopt: not twice
+  /// the fleet do. Routing by prefix, which balances less, takes more.
+  std::optional<std::uint32_t> smallest_instances;
 };
 
 /// The fleet with and without a store, at one workload's traffic over the instances that share it.
@@ -25,15 +27,19 @@ struct LatencyAnswer {
   bool slo_given = false;  ///< false: 95 % within three times what a lone engine takes for 19 of 20 prompts
   std::uint32_t instances = 1;
   FleetLatency without, with;
+  /// With the store on as many instances as are left when those that it spares are gone; nullopt: it spares none.
+  std::optional<FleetLatency> with_fewer;
+  std::uint32_t fewer_instances = 0;  ///< those
   /// A shared store that keeps everything and sends it at once: no cache does better on this workload.
   std::uint64_t ideal_p95_ttft_ns = 0;
   double ideal_prefill_gpus = 0;
 };
-/// `served` null: nothing is looked at but the baseline, which stands on both sides. Requests beyond `most` are left
-/// out (what a cache holds is warm by then), so that time and memory are bounded. Placement is that of the fleet,
-/// whatever number of instances is tried. Fails as simulate_serving() does.
+/// `served` null: nothing is looked at but the baseline, which stands on both sides. `fewer`: instances that are left
+/// with it, of study.instances. Requests beyond `most` are left out (what a cache holds is warm by then), so that time
+/// and memory are bounded. Placement is that of the fleet, whatever number of instances is tried. Fails as
+/// simulate_serving() does.
 Result<LatencyAnswer> latency_of(const PlanBasis& basis, const FleetStudy& study, const Served* served,
-                                 double stored_per_payload, const std::optional<ServingSlo>& slo,
+                                 std::uint32_t fewer, double stored_per_payload, const std::optional<ServingSlo>& slo,
                                  const std::atomic<bool>* stop = nullptr);
 
 }  // namespace kv

@@ -150,8 +150,10 @@ Result<CacheOption> Planner::on_machine(CacheOption option, const Machine& machi
   option.verified = machine.verified;
   option.nodes = *nodes;
   if (!nodes->machines) {
-    option.trouble = fmt::format("no {} {} are enough: {} binds", option.row->most, machine.name,
-                                 node_constraint_name(nodes->binding));
+    option.trouble = option.row->most == 1 ? fmt::format("one {} is not enough: {} binds", machine.name,
+                                                         node_constraint_name(nodes->binding))
+                                           : fmt::format("no {} {} are enough: {} binds", option.row->most,
+                                                         machine.name, node_constraint_name(nodes->binding));
     return option;
   }
   const auto count = static_cast<double>(*nodes->machines);

@@ -58,6 +58,11 @@ RoiMonth month_of(const RoiQuestion& q, int month) {
 /// Within a month savings come evenly. A plan that loses in some months has paid back when it stays paid back: the
 /// first time that the sum reaches the effort, if no later month takes it below again.
 std::optional<double> payback_days(const RoiQuestion& q) {
+  if (q.growth_per_month == 0) {  // every month is the first: what plans are tried with by the thousand
+    const double saving = month_of(q, 0).saving_usd();
+    const double months = saving > 0 ? q.one_off_usd / saving : kPaybackYears * 12 + 1;
+    return months <= kPaybackYears * 12 ? std::optional(months * kDaysPerMonth) : std::nullopt;
+  }
   std::optional<double> reached;
   double left = q.one_off_usd;
   for (int month = 0; month < kPaybackYears * 12; ++month) {

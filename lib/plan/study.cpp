@@ -11,9 +11,9 @@ namespace kv {
 namespace {
 
 /// Of a workload's unique blocks.
-constexpr std::array kSharedSizes{0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0};
+constexpr std::array kSharedSizes{0.02, 0.1, 0.2, 0.35, 0.6, 1.0};
 /// Of the room that there is, where it is less than the workload could fill.
-constexpr std::array kLocalSizes{0.25, 0.5, 1.0};
+constexpr std::array kLocalSizes{0.3, 1.0};
 
 /// A store that is to be looked at.
 struct Size {
@@ -21,7 +21,7 @@ struct Size {
   double blocks;
 };
 
-std::vector<Size> sizes_of(const PlanBasis& basis, double instances, double stored_per_payload) {
+std::vector<Size> sizes_of(const PlanBasis& basis, double instances, double traffic, double stored_per_payload) {
   const double unique = std::max(basis.demand->unique_blocks, 1.0);
   const double block_bytes = basis.block_payload_bytes() * stored_per_payload;
   std::vector<Size> out;
@@ -31,14 +31,17 @@ std::vector<Size> sizes_of(const PlanBasis& basis, double instances, double stor
     if (!out.empty() && out.back().place == place && out.back().blocks >= blocks) return;
     out.push_back({place, blocks});
   };
-  if (basis.cache_bytes) {
-    add(CachePlace::shared, *basis.cache_bytes / block_bytes);
+  // What is given is for all of the traffic.
+  const std::optional<double> given =
+      basis.cache_bytes ? std::optional(*basis.cache_bytes / block_bytes / traffic) : std::nullopt;
+  if (given) {
+    add(CachePlace::shared, *given);
   } else {
     for (const double share : kSharedSizes) add(CachePlace::shared, unique * share);
   }
   for (const CachePlace place : {CachePlace::host_memory, CachePlace::nvme}) {
     const double room = local_room_blocks(basis, place, instances, stored_per_payload);
-    const double wanted = basis.cache_bytes ? *basis.cache_bytes / block_bytes : unique * instances;
+    const double wanted = given ? *given : unique * std::max(instances, 1.0);
     for (const double share : kLocalSizes) add(place, std::min(room, wanted) * share);
   }
   return out;
@@ -151,7 +154,7 @@ Result<FleetStudy> study_fleet(const PlanBasis& basis, double traffic, double st
   out.instances = static_cast<std::uint32_t>(std::clamp(std::round(of_one), 1.0, 65536.0));
   out.cache_share = of_one / out.instances;
   const Fleet fleet = fleet_of(basis, out.instances, out.cache_share);
-  const std::vector<Size> sizes = sizes_of(basis, of_one, stored_per_payload);
+  const std::vector<Size> sizes = sizes_of(basis, of_one, std::max(traffic, 1e-9), stored_per_payload);
   // The first is the engines alone.
   std::vector<std::optional<Result<FleetPlacement>>> placed(sizes.size() + 1);
   run_parallel(placed.size(), threads, [&](std::size_t i) {

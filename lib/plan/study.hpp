@@ -82,7 +82,7 @@ SharedStore store_of(const PlanBasis& basis, CachePlace place, double blocks, st
                      double stored_per_payload);
 /// Blocks that host memory or drives of so many instances have room for, by the price file; 0: it has none.
 double local_room_blocks(const PlanBasis& basis, CachePlace place, double instances, double stored_per_payload);
-/// A placement simulation for each of some 16 sizes, on `threads` threads. Fails as those do.
+/// A placement simulation for each of some ten sizes, on `threads` threads. Fails as those do.
 Result<FleetStudy> study_fleet(const PlanBasis& basis, double traffic, double stored_per_payload, unsigned threads,
                                const std::atomic<bool>* stop = nullptr);
 

@@ -8,7 +8,7 @@ namespace kv {
 namespace {
 
 constexpr std::array kRoutings{Routing::random, Routing::least_loaded, Routing::sticky_session, Routing::prefix_aware};
-constexpr std::array kKept{WhereKept::engines, WhereKept::host, WhereKept::shared, WhereKept::both};
+constexpr std::array kKept{WhereKept::host, WhereKept::shared, WhereKept::both};
 
 bool has_host(WhereKept kept) { return kept == WhereKept::host || kept == WhereKept::both; }
 bool has_shared(WhereKept kept) { return kept == WhereKept::shared || kept == WhereKept::both; }
@@ -52,20 +52,27 @@ Result<std::vector<WhereRow>> where_to_keep(const PlanBasis& basis, const FleetS
                                             const std::atomic<bool>* stop) {
   const SharedStore shared = store_of(basis, CachePlace::shared, shared_blocks, study.instances, stored_per_payload);
   const double host = local_room_blocks(basis, CachePlace::host_memory, study.cache_share, stored_per_payload);
-  std::vector<std::optional<Result<FleetPlacement>>> placed(kRoutings.size() * kKept.size());
+  struct Asked {
+    Routing routing;
+    WhereKept kept;
+  };
+  std::vector<Asked> asked{{basis.routing, WhereKept::engines}};
+  for (const Routing routing : kRoutings) {
+    for (const WhereKept kept : kKept) asked.push_back({routing, kept});
+  }
+  std::vector<std::optional<Result<FleetPlacement>>> placed(asked.size());
   run_parallel(placed.size(), threads, [&](std::size_t i) {
-    const WhereKept kept = kKept[i % kKept.size()];
     Fleet fleet = fleet_of(basis, study.instances, study.cache_share);
-    fleet.routing = kRoutings[i / kKept.size()];
-    if (has_host(kept)) {
+    fleet.routing = asked[i].routing;
+    if (has_host(asked[i].kept)) {
       fleet.host_cache = std::max(fleet.host_cache, Blocks(static_cast<std::uint64_t>(host)));
     }
-    placed[i] = place_fleet(*basis.workload, fleet, has_shared(kept) ? &shared : nullptr, false, stop);
+    placed[i] = place_fleet(*basis.workload, fleet, has_shared(asked[i].kept) ? &shared : nullptr, false, stop);
   });
   std::vector<WhereRow> out;
   for (std::size_t i = 0; i < placed.size(); ++i) {
     if (!*placed[i]) return error(*placed[i]);
-    out.push_back(row_of(kRoutings[i / kKept.size()], kKept[i % kKept.size()], **placed[i]));
+    out.push_back(row_of(asked[i].routing, asked[i].kept, **placed[i]));
   }
   return out;
 }

@@ -167,8 +167,8 @@ std::optional<std::string> price_date_warning(const PriceFile& prices, std::chro
     return fmt::format("{} is dated {}, a day to come", prices.name, format_date(prices.date));
   }
   if (age <= kPricesAge) return std::nullopt;
-  return fmt::format("{}: prices of {}, {} days ago; check them, and say --prices FILE", prices.name,
-                     format_date(prices.date), age.count());
+  return fmt::format("{}: prices of {} are more than {} days old; check them, and say --prices FILE", prices.name,
+                     format_date(prices.date), kPricesAge.count());
 }
 
 }  // namespace kv

@@ -105,16 +105,16 @@ std::string latency_text(const Json& document) {
                   l.time("with.ttft_ns.p95"), l.in(Unit::factor, "ratio_of_p95"));
   const bool first = l.known("slo_ttft_ns");
   if (!first && !l.known("slo_total_ns")) return out;
-  out +=
-      fmt::format("; {} are to {} within {}: {} do, {} with; that takes {} GPUs, {} with", l.ratio("slo_share"),
-                  first ? "begin" : "end", l.time(first ? "slo_ttft_ns" : "slo_total_ns"), l.ratio("without.slo_share"),
-                  l.ratio("with.slo_share"), l.count("without.smallest_gpus"), l.count("with.smallest_gpus"));
-  for (const Json& input : list_at(document, "inputs")) {
-    const auto traffic = number_at(input, "typical");
-    if (text_at(input, "input") == "traffic" && traffic && *traffic != 1) {
-      out += fmt::format(" (for one of {} such workloads)", figure_text(traffic, Unit::amount));
-    }
+  out += fmt::format("; {} are to {} within {}: {} do, {} with", l.ratio("slo_share"), first ? "begin" : "end",
+                     l.time(first ? "slo_ttft_ns" : "slo_total_ns"), l.ratio("without.slo_share"),
+                     l.ratio("with.slo_share"));
+  if (l.known("with_fewer.ttft_ns.mean")) {
+    out += fmt::format("; with it on the {} GPUs that are left: mean {}, P95 {}, {} within", l.count("with_fewer.gpus"),
+                       l.time("with_fewer.ttft_ns.mean"), l.time("with_fewer.ttft_ns.p95"),
+                       l.ratio("with_fewer.slo_share"));
   }
+  out += fmt::format("; could any instance serve any request, {} GPUs would do, {} with",
+                     l.count("without.smallest_gpus"), l.count("with.smallest_gpus"));
   return out;
 }
 

@@ -71,12 +71,36 @@ void add_side(PlanRows<LatencyAnswer>& t, const char* name, FleetLatency Latency
            [](const F& f, const PlanCell&) { return ns_of(f.mmc_wait_s); });
   side.add("closed_form_ttft_ns", Unit::nanoseconds, "mmc_wait_ns + mean_fetch_ns + mean_prefill_ns",
            [](const F& f, const PlanCell&) { return ns_of(f.closed_form_ttft_s()); });
-  side.add("smallest_gpus", Unit::count,
-           "that meet the SLO, simulated, of one workload (input traffic: of so many); null: not twice the fleet",
-           [](const F& f, const PlanCell& at) -> std::optional<std::uint64_t> {
-             if (!f.smallest_instances) return std::nullopt;
-             return std::uint64_t{*f.smallest_instances} * at.context.basis->gpus_per_instance();
-           });
+  side.add(
+      "smallest_gpus", Unit::count,
+      "that would meet the SLO, simulated, if any of them could serve any request with the hits it has here; null: "
+      "not twice the fleet",
+      [](const F& f, const PlanCell& at) -> std::optional<std::uint64_t> {
+        if (!f.smallest_instances) return std::nullopt;
+        return std::uint64_t{*f.smallest_instances} * at.context.basis->gpus_per_instance();
+      });
+}
+
+/// With the cache, on the GPUs that are left.
+void add_fewer(PlanRows<LatencyAnswer>& t) {
+  const auto add = [&t](const char* name, Unit unit, const char* meaning, auto get) {
+    t.add(std::string("with_fewer.") + name, unit, meaning, [get](const LatencyAnswer& a) -> std::optional<double> {
+      if (!a.with_fewer) return std::nullopt;
+      return get(*a.with_fewer);
+    });
+  };
+  t.add("with_fewer.gpus", Unit::count, "that are left when those that the cache spares are gone; null: it spares none",
+        [](const LatencyAnswer& a, const PlanCell& at) -> std::optional<std::uint64_t> {
+          if (!a.with_fewer) return std::nullopt;
+          return std::uint64_t{a.fewer_instances} * at.context.basis->gpus_per_instance();
+        });
+  add("ttft_ns.mean", Unit::nanoseconds, "with the cache, on those",
+      [](const FleetLatency& f) { return mean(f.simulated.ttft).value_or(0); });
+  add("ttft_ns.p95", Unit::nanoseconds, "likewise",
+      [](const FleetLatency& f) { return quantile(f.simulated.ttft, 0.95).value_or(0); });
+  add("slo_share", Unit::ratio, "of the requests that are within the SLO",
+      [](const FleetLatency& f) { return f.simulated.slo_share(); });
+  add("busy_share", Unit::factor, "of their time", [](const FleetLatency& f) { return f.busy_share; });
 }
 
 PlanTable latency_table() {
@@ -93,6 +117,7 @@ PlanTable latency_table() {
   t.add("instances", Unit::count, "that share the workload: those of the fleet / traffic", &LatencyAnswer::instances);
   add_side(t, "without", &LatencyAnswer::without);
   add_side(t, "with", &LatencyAnswer::with);
+  add_fewer(t);
   t.add("ratio_of_means", Unit::factor, "mean TTFT without / with",
         [](const LatencyAnswer& a) { return ratio(mean(a.without.simulated.ttft), mean(a.with.simulated.ttft)); });
   t.add("ratio_of_p95", Unit::factor, "P95 of TTFT without / with", [](const LatencyAnswer& a) {

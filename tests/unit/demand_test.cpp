@@ -101,6 +101,17 @@ TEST_SUITE("demand") {
           std::string::npos);
   }
 
+  TEST_CASE("copies share nothing, come in order, and hit as the one does") {
+    const Workload one = workload({{0, 32, 4, {1, 2}}, {10, 48, 5, {1, 2, 3}}, {30, 16, 6, {9}}});
+    const auto three = copies_of(one, 3);
+    REQUIRE(three);
+    CHECK(three->size() == 9);
+    CHECK(three->unique_blocks() == 3 * one.unique_blocks());
+    for (std::size_t i = 1; i < three->size(); ++i) CHECK((*three)[i].at >= (*three)[i - 1].at);
+    CHECK(near(demand_of(*three)->ceiling_token_hit_rate, demand_of(one)->ceiling_token_hit_rate));
+    CHECK(near(demand_of(*three)->mean_input_tokens, 32));
+  }
+
   TEST_CASE("a summary becomes a workload that has its figures") {
     const auto made = workload_of(chat());
     REQUIRE(made);

@@ -179,7 +179,7 @@ TEST_SUITE("plan: options") {
     Bench b;
     CacheOption redis = b.option(CacheKind::redis);
     CHECK_FALSE(redis.cost.has_value());
-    CHECK(redis.trouble.find("no 1 ") == 0);
+    CHECK(redis.trouble.find("one ") == 0);
     CHECK(redis.trouble.find("memory binds") != std::string::npos);
     b.q.size.tokens = 9e6;  // 737 GB
     redis = b.option(CacheKind::redis);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -132,7 +133,7 @@ int run(const CLI::App& command, const PlanOptions& o, PlanPart part, const std:
   if (!o.output.path.empty()) {
     if (const auto writable = check_output(o.output.path); !writable) return fail(writable.error());
   }
-  const auto setup = set_up_plan(o, o.gpus);
+  const auto setup = set_up_plan(o, o.gpus, part == PlanPart::decide);
   if (!setup) return fail(setup.error());
   Planned planned;
   kv::PlanContext context = context_of(command, o, **setup, part, command_line);
@@ -155,6 +156,9 @@ void add_plans(CLI::App& app, const std::vector<std::string>& command_line, int&
     CLI::App* command = app.add_subcommand(row.name, row.summary);
     const auto options = std::make_shared<PlanOptions>();
     const PlanPart part = row.part;
+    // Five commands of sixty options: those of the others are not made, so that --help comes at once.
+    const auto named = [&](const std::string& word) { return word == row.name || word.starts_with("--config"); };
+    if (std::none_of(command_line.begin(), command_line.end(), named)) continue;
     add_plan_options(*command, *options, part == PlanPart::scale);
     command->footer(fmt::format(
         "Examples:\n"

@@ -112,6 +112,10 @@ Result<void> find_fleet(const PlanOptions& o, std::optional<std::uint32_t> gpus,
   b.tp = setup.engine.tp;
   b.pp = setup.engine.pp;
   b.committed_instances = o.committed_gpus / setup.engine.gpus();
+  if (gpus && o.committed_gpus > *gpus) {
+    return error(Code::bad_input, fmt::format("--committed: {} GPUs of a fleet of {}", o.committed_gpus, *gpus),
+                 "give the whole fleet with --gpus");
+  }
   auto decode = decode_of(o, setup);
   if (!decode) return error(decode);
   b.decode = std::move(*decode);
@@ -251,7 +255,8 @@ Result<void> find_gpu_price(const PlanOptions& o, PlanSetup& setup, kv::Uncertai
 Result<void> find_ranges(const PlanOptions& o, PlanSetup& setup, double stored_share) {
   kv::Scenario typical;
   typical.stored_per_payload = stored_share;
-  typical.peak = std::max(setup.demand.peak_to_mean.value_or(1), 1.0);
+  // What a summary draws is no peak.
+  typical.peak = o.workload.path.empty() ? 1 : std::max(setup.demand.peak_to_mean.value_or(1), 1.0);
   kv::PlanRanges& ranges = setup.question.ranges;
   ranges = kv::ranges_around(typical);
   const auto range = [&ranges](double kv::Scenario::*figure) -> kv::Uncertain& {
@@ -268,16 +273,20 @@ Result<void> find_ranges(const PlanOptions& o, PlanSetup& setup, double stored_s
     const std::string option(kv::plan_inputs()[i].option);
     const auto given = parse_range(o.inputs[i], option.c_str());
     if (!given) return error(given);
-    ranges[i] = *given;
+    const double per = kv::plan_inputs()[i].figure == &kv::Scenario::traffic ? setup.copies : 1;
+    ranges[i] = {given->low / per, given->typical / per, given->high / per};
   }
   return kv::check_ranges(ranges);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<PlanSetup>> set_up_plan(const PlanOptions& o, std::optional<std::uint32_t> gpus) {
+Result<std::unique_ptr<PlanSetup>> set_up_plan(const PlanOptions& asked, std::optional<std::uint32_t> gpus,
+                                               bool may_assume) {
+  PlanOptions o = asked;
   auto setup = std::make_unique<PlanSetup>();
   if (auto ok = find_prices(o, *setup); !ok) return error(ok);
+  if (may_assume && o.workload.path.empty() && !o.summary.given()) assume_workload(o, *setup);
   if (auto ok = find_workload(o, *setup); !ok) return error(ok);
   if (auto ok = find_engine(o, gpus.value_or(kMostTp), *setup); !ok) return error(ok);
   double stored_share = 1, decode_bytes_per_s = 0;

@@ -14,6 +14,9 @@ using kv::error;
 using kv::Result;
 using kv::Uncertain;
 
+/// Block references of all copies together: three times the conversation trace's.
+constexpr double kMostRefs = 1e6;
+
 /// A range over its typical figure.
 Uncertain relative(const Uncertain& range) { return {range.low / range.typical, 1, range.high / range.typical}; }
 
@@ -39,12 +42,17 @@ Result<void> make_workload(const PlanOptions& o, PlanSetup& setup) {
     const auto range = parse_range(text, option);
     if (!range) return error(range);
     if (!(range->low >= 0 && range->typical <= 1e9)) {
-      return error(Code::bad_input, fmt::format("{}: {} is no number of tokens", option, kv::quote(text)));
+      return error(Code::bad_input, fmt::format("{}: {} is no number of tokens", option, kv::quote(text)),
+                   "give 0 to 1G");
     }
     out = kv::Tokens(static_cast<std::uint64_t>(std::llround(range->typical)));
     return {};
   };
   if (auto ok = tokens(s.input_tokens, "--input-tokens", summary.input); !ok) return ok;
+  if (s.output_tokens.empty()) {
+    return error(Code::bad_input, "--input-tokens: how many tokens are generated for them?",
+                 "give --output-tokens too; 0 where only prompts are computed");
+  }
   if (auto ok = tokens(s.output_tokens, "--output-tokens", summary.output); !ok) return ok;
   if (auto ok = tokens(s.shared_prefix, "--shared-prefix", summary.shared_prefix); !ok) return ok;
   if (!s.hit_rate.empty()) {
@@ -102,6 +110,38 @@ Result<Uncertain> hits_of(const std::string& text, const kv::Demand& demand, boo
   return Uncertain{range->low / ceiling, range->typical / ceiling, range->high / ceiling};
 }
 
+/// Times the trace's own traffic, typically.
+Result<double> multiple_of(const PlanOptions& o, const kv::Workload& workload) {
+  const std::string& traffic = o.inputs[kv::plan_input(&kv::Scenario::traffic)];
+  if (!traffic.empty()) {
+    const auto range = positive(traffic, "--traffic");
+    if (!range) return error(range);
+    return range->typical;
+  }
+  if (o.workload.path.empty() || o.summary.requests_per_second.empty()) return 1.0;
+  const auto rate = positive(o.summary.requests_per_second, "--requests-per-second");
+  if (!rate) return error(rate);
+  const double span_s = kv::span_of(workload);
+  return span_s > 0 ? rate->typical * span_s / static_cast<double>(workload.size()) : 1.0;
+}
+
+/// More traffic is more of the workload beside it, as many as can be simulated in a moment.
+Result<void> multiply(const PlanOptions& o, PlanSetup& setup) {
+  const auto times = multiple_of(o, setup.workload);
+  if (!times) return error(times);
+  double refs = 1;
+  for (std::size_t i = 0; i < setup.workload.size(); ++i) refs += static_cast<double>(setup.workload.blocks(i).size());
+  const double copies = std::floor(std::min(*times, kMostRefs / refs) + 0.5);
+  if (copies < 2) return {};
+  setup.copies = static_cast<std::uint32_t>(copies);
+  auto multiplied = kv::copies_of(setup.workload, setup.copies);
+  if (!multiplied) return error(multiplied);
+  setup.workload = std::move(*multiplied);
+  setup.assumptions.push_back(
+      fmt::format("{} such workloads beside one another share nothing and keep the same hours", setup.copies));
+  return {};
+}
+
 }  // namespace
 
 Result<void> find_workload(const PlanOptions& o, PlanSetup& setup) {
@@ -115,10 +155,23 @@ Result<void> find_workload(const PlanOptions& o, PlanSetup& setup) {
                  "leave out the workload, or the option");
   }
   if (auto ok = o.workload.path.empty() ? make_workload(o, setup) : load(o, setup); !ok) return ok;
+  if (auto ok = multiply(o, setup); !ok) return ok;
   auto demand = kv::demand_of(setup.workload);
   if (!demand) return error(demand);
   setup.demand = std::move(*demand);
   return {};
+}
+
+void assume_workload(PlanOptions& o, PlanSetup& setup) {
+  o.summary.requests_per_second = "40";
+  o.summary.input_tokens = "3000";
+  o.summary.output_tokens = "300";
+  o.summary.shared_prefix = "2000";
+  o.summary.hit_rate = "0.5";
+  setup.warnings.emplace_back(
+      "no workload was given: the numbers are of one that is assumed (40 requests a second, 3000 tokens in, 300 out, "
+      "half "
+      "of the input in shared prefixes of 2000); name yours");
 }
 
 Result<void> add_workload_ranges(const PlanOptions& o, const kv::Demand& demand, kv::PlanRanges& ranges) {
@@ -131,7 +184,7 @@ Result<void> add_workload_ranges(const PlanOptions& o, const kv::Demand& demand,
     }
     const auto rate = positive(s.requests_per_second, "--requests-per-second");
     if (!rate) return error(rate);
-    const double now = demand.requests_per_s;
+    const double now = demand.requests_per_s;  // of all copies
     range(&kv::Scenario::traffic) =
         trace ? Uncertain{rate->low / now, rate->typical / now, rate->high / now} : relative(*rate);
   }
