@@ -118,9 +118,9 @@ Result<std::optional<Plan>> plan_kind(const PlanBasis& basis, const FleetStudy& 
   out.option = std::move(*option);
   if (out.option.cost) {
     *out.option.cost *= scenario.cache_price_factor;
-    auto roi = return_on_investment(roi_question(basis, out.traffic, out.option, scenario));
+    const auto roi = return_on_investment(roi_question(basis, out.traffic, out.option, scenario));
     if (!roi) return error(roi);
-    out.roi = std::move(*roi);
+    out.roi = *roi;
   }
   return std::optional<Plan>(std::move(out));
 }

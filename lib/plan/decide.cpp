@@ -39,15 +39,15 @@ std::vector<std::string> explain(const Decision& d, const std::vector<Plan>& pla
   out.push_back(ruled == nullptr ? fmt::format("what the rule names cannot be had here: {}", d.band->summary)
                                  : "the rule's best: " + net_of(*ruled));
   if (best->net_usd() <= 0) {
-    out.push_back("the numbers say none at all: " + net_of(*best) + ", and every other kind leaves less");
+    out.emplace_back("the numbers say none at all: " + net_of(*best) + ", and every other kind leaves less");
     return out;
   }
   if (d.agree) {
-    out.push_back("the numbers agree: nothing leaves more");
+    out.emplace_back("the numbers agree: nothing leaves more");
     return out;
   }
-  out.push_back("the numbers say another: " + net_of(*best));
-  out.push_back(
+  out.emplace_back("the numbers say another: " + net_of(*best));
+  out.emplace_back(
       "the rule looks at the number of GPUs alone; what a cache is worth follows from how often prompts come "
       "back within the time that their keeping is cheaper than computing them again");
   return out;

@@ -135,7 +135,7 @@ std::vector<std::string> assumptions_of(const EstimateQuestion& q, const Estimat
       fmt::format("a fetch waits {} and gets at most {} a second for one instance; hits that computing beats "
                   "are computed",
                   format_duration(b.links.latency), gb(b.links.instance_bytes_per_s)));
-  out.push_back(
+  out.emplace_back(
       "prompts are computed as modelled, and storing costs engines nothing; upload beside decode is not "
       "charged");
   for (const LocalPrice& local : b.prices->locals) {
@@ -143,10 +143,10 @@ std::vector<std::string> assumptions_of(const EstimateQuestion& q, const Estimat
     out.push_back(fmt::format("{} of {} are idle beside each GPU, and free",
                               gb(static_cast<double>(local.capacity_per_gpu.count())), local.name));
   }
-  out.push_back("break-even intervals and TTLs look at all reuses, also those that the engines serve themselves");
-  out.push_back("stores evict the least recently used; engines write through: what they compute is stored");
+  out.emplace_back("break-even intervals and TTLs look at all reuses, also those that the engines serve themselves");
+  out.emplace_back("stores evict the least recently used; engines write through: what they compute is stored");
   if (b.ops_per_s_per_node <= 0) {
-    out.push_back("operations of a node are not known and constrain nothing: give --backend-profile");
+    out.emplace_back("operations of a node are not known and constrain nothing: give --backend-profile");
   }
   out.push_back(fmt::format("everything is kept {}, and {} of the traffic crosses zones",
                             b.replicas == 0 ? "once" : "twice", percent(b.cross_zone_share)));
@@ -157,7 +157,7 @@ std::vector<std::string> plan_warnings_of(const EstimateQuestion& q, const Estim
   const PlanBasis& b = q.basis;
   std::vector<std::string> out;
   if (b.demand->still_warming) {
-    out.push_back("the workload's hits are still rising at its end: a longer one would show more of them");
+    out.emplace_back("the workload's hits are still rising at its end: a longer one would show more of them");
   }
   if (b.demand->span_s < 24 * 3600) {
     out.push_back(fmt::format("a month is extrapolated from {:.3g} hours: days and nights are not in it",
@@ -176,7 +176,7 @@ std::vector<std::string> plan_warnings_of(const EstimateQuestion& q, const Estim
                               e.latency.without.simulated.refused));
   }
   if (b.engine_cache == Blocks(0)) {
-    out.push_back("the weights leave no room for one block of KV: the baseline computes every prompt");
+    out.emplace_back("the weights leave no room for one block of KV: the baseline computes every prompt");
   }
   const CacheOption& option = e.best().option;
   const double written_a_day = e.best().traffic.load.written_bytes_per_s * 86400;

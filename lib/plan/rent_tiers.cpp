@@ -138,9 +138,9 @@ Result<RentTierAnswer> answer_of(const PlanBasis& basis, const FleetStudy& study
   auto answer = rent_answer(q, out.tier);
   if (!answer) return error(answer);
   out.answer = std::move(*answer);
-  auto advice = advice_of(basis, study, out, scenario);
+  const auto advice = advice_of(basis, study, out, scenario);
   if (!advice) return error(advice);
-  out.advice = std::move(*advice);
+  out.advice = *advice;
   return out;
 }
 

@@ -65,9 +65,9 @@ Result<void> check_ranges(const PlanRanges& ranges) {
   for (std::size_t i = 0; i < kPlanInputs; ++i) {
     const PlanInputRow& row = plan_inputs()[i];
     const Uncertain& r = ranges[i];
-    const auto checked = check_figures("plan", {{row.name, r.low, row.lowest, row.highest},
-                                                {row.name, r.typical, row.lowest, row.highest},
-                                                {row.name, r.high, row.lowest, row.highest}});
+    auto checked = check_figures("plan", {{row.name, r.low, row.lowest, row.highest},
+                                          {row.name, r.typical, row.lowest, row.highest},
+                                          {row.name, r.high, row.lowest, row.highest}});
     if (!checked) return checked;
     if (r.low > r.typical || r.typical > r.high) {
       return error(Code::bad_input, fmt::format("{} falls: {} to {} to {}", row.name, r.low, r.typical, r.high),

@@ -156,16 +156,17 @@ def words_of(draw):
                         "host-memory", "local-nvme", "vendor-platform"])
     prompt = draw.randint(500, 6000)
     shared = draw.randint(prompt // 4, prompt)
+    gpus = draw.choice([4, 8, 64])
     words = ["--requests", "150", "--draws", "5", "--kinds", kind, "--seed", str(draw.randint(1, 999)),
              "--requests-per-second", f"{10 ** draw.uniform(0.3, 2.7):.3f}", "--input-tokens", str(prompt),
              "--output-tokens", str(draw.randint(1, 200)), "--shared-prefix", str(shared),
              "--hit-rate", f"{draw.uniform(0, 0.95) * (shared // 64 * 64) / prompt:.4f}",
              "--prefixes", str(draw.randint(1, 60)), "--model", draw.choice(["llama-3.1-8b", "qwen2.5-7b", "llama-3.1-70b"]),
-             "--gpu", draw.choice(["h100", "a100-80g"]), "--gpus", str(draw.choice([4, 8, 64])),
+             "--gpu", draw.choice(["h100", "a100-80g"]), "--gpus", str(gpus),
              "--gpu-usd-per-hour", f"{draw.uniform(1, 8):.2f}", "--busy", f"{draw.uniform(0.3, 1):.2f}",
              "--growth", f"{draw.uniform(-0.02, 0.1):.3f}", "--peak", f"{draw.uniform(1, 3):.2f}",
              "--load-factor", f"{draw.uniform(0.3, 1):.2f}", "--cache-price-factor", f"{draw.uniform(0.5, 2):.2f}",
-             "--stored-share", f"{draw.uniform(0.2, 1):.3f}", "--committed", str(draw.choice([0, 0, 16]))]
+             "--stored-share", f"{draw.uniform(0.2, 1):.3f}", "--committed", str(draw.choice([0, 0, gpus]))]
     return kind, words
 
 

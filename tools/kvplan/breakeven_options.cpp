@@ -1,17 +1,7 @@
 #include "breakeven_options.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
-#include "base/parse.hpp"
-
 namespace kvtool {
 namespace {
-
-using kv::Code;
-using kv::error;
-using kv::Result;
 
 void add_wire_group(CLI::App& command, BreakEvenOptions& o) {
   const std::string group = "Where KV is fetched from";

@@ -167,7 +167,7 @@ Result<void> find_links(const PlanOptions& o, PlanSetup& setup, double stored_sh
   b.ops_per_s_per_node = path.ops_per_s.value_or(0);
   setup.links_source = path.source.empty() ? "assumed: 1 ms and 25 Gb/s for each GPU" : path.source;
   if (path.source.empty()) {
-    setup.assumptions.push_back(
+    setup.assumptions.emplace_back(
         "the way to a store takes 1 ms and 25 Gb/s for each GPU: give --backend-profile, or --latency and "
         "--bandwidth");
   }

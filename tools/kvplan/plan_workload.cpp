@@ -14,8 +14,8 @@ using kv::error;
 using kv::Result;
 using kv::Uncertain;
 
-/// Block references of all copies together: three times the conversation trace's.
-constexpr double kMostRefs = 1e6;
+/// Block references of all copies together: what is planned in two seconds.
+constexpr double kMostRefs = 4e5;
 
 /// A range over its typical figure.
 Uncertain relative(const Uncertain& range) { return {range.low / range.typical, 1, range.high / range.typical}; }
