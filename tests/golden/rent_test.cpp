@@ -2,8 +2,10 @@
 
 #include <array>
 
+#include "curve/simulate.hpp"
 #include "plan/capacity.hpp"
 #include "plan/demand.hpp"
+#include "policy/policy.hpp"
 #include "support/golden_trace.hpp"
 #include "support/near.hpp"
 
@@ -12,6 +14,18 @@ using test::near;
 
 // The rent trap of the catalogue, on the real trace: memory rent decides, not bandwidth.
 TEST_SUITE("rent on the conversation trace") {
+  TEST_CASE("one instance's shared store holds what an LRU cache of its size does in replay") {
+    const auto g = test::golden();
+    if (!g) return;
+    PlacementOptions options;
+    options.remote = Blocks(18'279);
+    const auto placed = simulate_placement(g->workload, options);
+    REQUIRE(placed);
+    const SimulationResult alone = simulate(g->workload, *find_policy("lru"), Blocks(18'279));
+    CHECK(placed->remote.hit_blocks == alone.block_hits);
+    CHECK(placed->remote.hit_tokens == alone.token_hits);
+  }
+
   TEST_CASE("keeping all of it costs a hundred times what it saves, and no size of managed memory pays") {
     const auto g = test::golden();
     if (!g) return;
