@@ -164,7 +164,7 @@ std::string rent(const Json& d) {
   if (table.empty()) return table;
   return "## Rent\n\nA block that is used again sooner than the break-even reuse interval is cheaper to keep than to "
          "compute "
-         "again (-: its rent is free).\n\n" +
+         "again (-: its rent is free; 0 ns: reading it costs more than computing it).\n\n" +
          table;
 }
 
