@@ -58,6 +58,7 @@ Result<std::vector<WhereRow>> where_to_keep(const PlanBasis& basis, const FleetS
   };
   std::vector<Asked> asked{{basis.routing, WhereKept::engines}};
   for (const Routing routing : kRoutings) {
+    if (routing == Routing::sticky_session && basis.workload->sessions() == 0) continue;  // random then
     for (const WhereKept kept : kKept) asked.push_back({routing, kept});
   }
   std::vector<std::optional<Result<FleetPlacement>>> placed(asked.size());

@@ -21,7 +21,8 @@ struct WhereRow {
   double computed_gpus = 0;  ///< busy with prompts
   double imbalance = 1;      ///< busiest instance over the mean, by computed tokens
 };
-/// The engines alone under the basis' routing; then random, least loaded, sticky and prefix-aware routing, each with
+/// The engines alone under the basis' routing; then random, least loaded, sticky (of a workload with sessions) and
+/// prefix-aware routing, each with
 /// host memory, with a shared store of `shared_blocks`, and with both. Host memory is as large as the price file has
 /// it; upload is not charged.
 Result<std::vector<WhereRow>> where_to_keep(const PlanBasis& basis, const FleetStudy& study, double shared_blocks,

@@ -210,9 +210,12 @@ PlanTable scale_table() {
   t.add("cache_bytes", Unit::bytes, "stored bytes, one copy",
         [](const T& r) { return r.plan.option.size.stored_bytes * r.plan.option.kept_share; });
   t.add("network_bytes_per_s", Unit::bytes_per_s, "read and written at the busiest time", &T::network_bytes_per_s);
-  t.add("binding", Unit::text, "constraint that asks for most machines", [](const T& r) {
-    return r.plan.option.nodes ? node_constraint_name(r.plan.option.nodes->binding) : std::string_view();
-  });
+  t.add("binding", Unit::text, "constraint that asks for most machines; room: what the GPU machines have free",
+        [](const T& r) -> std::string_view {
+          if (r.plan.option.nodes) return node_constraint_name(r.plan.option.nodes->binding);
+          const bool local = r.plan.option.row != nullptr && place_of(r.plan.option.row->kind) != CachePlace::shared;
+          return local ? "room" : std::string_view();
+        });
   t.add("usd_per_month", Unit::usd, "the cache; null: cannot be had",
         [](const T& r) { return r.plan.option.cost ? std::optional(r.plan.option.cost->total()) : std::nullopt; });
   t.add_signed("monthly_saving_usd", Unit::usd, "GPUs less the cache",
