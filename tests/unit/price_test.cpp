@@ -215,7 +215,8 @@ TEST_SUITE("price") {
     const auto told = [&](std::chrono::sys_days today) { return price_date_warning(prices, today).value_or(""); };
     CHECK(told(day(2026, 5, 20)).empty());
     CHECK(told(day(2026, 11, 16)).empty());  // 180 days: 11 + 30 + 31 + 31 + 30 + 31 + 16
-    CHECK(told(day(2026, 11, 17)) == "p.toml: prices of 2026-05-20 are more than 180 days old; check them, and say --prices FILE");
+    CHECK(told(day(2026, 11, 17)) ==
+          "p.toml: prices of 2026-05-20 are more than 180 days old; check them, and say --prices FILE");
     CHECK(told(day(2026, 5, 19)) == "p.toml is dated 2026-05-20, a day to come");
     prices.date = day(2026, 5, 19);
     CHECK_FALSE(told(day(2026, 11, 16)).empty());
