@@ -16,7 +16,7 @@ class Planner {
  public:
   Planner(const Workload& workload, const Fleet& fleet, const SharedStore* store, bool keep)
       : workload_(workload), fleet_(fleet), store_(store), keep_(keep) {
-    if (keep) requests_.reserve(workload.size());
+    if (keep) requests_.reserve(std::min(workload.size(), kMostServed));
   }
 
   void add(const Placed& placed) {
@@ -37,7 +37,7 @@ class Planner {
     served_ += 1;
     output_tokens_ += count_of(request.output);
     context_tokens_ += count_of(request.output) * (count_of(request.input) + count_of(request.output) / 2);
-    if (keep_) requests_.push_back(out);
+    if (keep_ && placed.index + kMostServed >= workload_.size()) requests_.push_back(out);
   }
 
   void report(FleetPlacement& result, double span_s) {

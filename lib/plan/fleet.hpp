@@ -38,10 +38,14 @@ struct SharedStore {
   bool fetch_only_if_faster = true;
 };
 
+/// Requests that are kept for serve_fleet(), the last of a workload: simulating more says nothing new, what caches hold
+/// is warm by then, and memory stays bounded.
+inline constexpr std::size_t kMostServed = 200'000;
+
 /// Who serves what, and what of it was cached where. Rates are over the workload's span.
 struct FleetPlacement {
   PlacementResult placement;
-  std::vector<ServingRequest> requests;  ///< in order; empty, where they were not asked for
+  std::vector<ServingRequest> requests;  ///< in order, the last kMostServed; empty, where they were not asked for
   double prefill_gpus = 0;               ///< that computing prompts keeps busy on average
   double decode_gpus = 0;  ///< that generating would, in the largest batches that fit: no cache makes it less
   double mean_prefill_s = 0, mean_fetch_s = 0;  ///< of a request that is alone on its instance and on the wire

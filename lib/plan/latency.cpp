@@ -8,8 +8,6 @@
 namespace kv {
 namespace {
 
-/// Simulating more than these says nothing new, and a trial of instances would keep them all.
-constexpr std::size_t kMostRequests = 200'000;
 constexpr double kSloShare = 0.95, kSloPatience = 3;
 constexpr std::uint32_t kMostTried = 4096;
 
@@ -24,12 +22,6 @@ ServingSlo usual_slo(const PlanBasis& basis, const std::vector<ServingRequest>& 
   out.ttft = from_seconds(seconds(alone[at]) * kSloPatience);
   out.share = kSloShare;
   return out;
-}
-
-/// The last of them: what caches hold is warm by then.
-void keep_last(std::vector<ServingRequest>& requests) {
-  if (requests.size() <= kMostRequests) return;
-  requests.erase(requests.begin(), requests.end() - static_cast<std::ptrdiff_t>(kMostRequests));
 }
 
 Result<FleetLatency> latency_with(const PlanBasis& basis, FleetPlacement& placed, const Fleet& fleet,
@@ -61,7 +53,6 @@ Result<FleetLatency> latency_stored(const PlanBasis& basis, const Fleet& fleet, 
   const SharedStore store = store_of(basis, served.place, served.blocks, instances, stored_per_payload);
   auto placed = place_fleet(*basis.workload, fleet, &store, true, stop);
   if (!placed) return error(placed);
-  keep_last(placed->requests);
   return latency_with(basis, *placed, fleet, &store, slo, fleet.instances == instances, stop);
 }
 
@@ -72,7 +63,6 @@ Result<void> add_ideal(const PlanBasis& basis, const Fleet& fleet, LatencyAnswer
   auto placed = place_fleet(*basis.workload, fleet, &ideal, true, stop);
   if (!placed) return error(placed);
   out.ideal_prefill_gpus = placed->prefill_gpus;
-  keep_last(placed->requests);
   const auto served = serve_fleet(*placed, fleet, &ideal, out.slo, stop);
   if (!served) return error(served);
   out.ideal_p95_ttft_ns = served->ttft.quantile(0.95);
@@ -94,7 +84,6 @@ Result<LatencyAnswer> latency_of(const PlanBasis& basis, const FleetStudy& study
   out.instances = study.instances;
   auto alone = place_fleet(*basis.workload, fleet, nullptr, true, stop);
   if (!alone) return error(alone);
-  keep_last(alone->requests);
   out.slo_given = slo.has_value();
   out.slo = slo ? *slo : usual_slo(basis, alone->requests);
   auto without = latency_with(basis, *alone, fleet, nullptr, out.slo, true, stop);

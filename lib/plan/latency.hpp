@@ -35,9 +35,8 @@ struct LatencyAnswer {
   double ideal_prefill_gpus = 0;
 };
 /// `served` null: nothing is looked at but the baseline, which stands on both sides. `fewer`: instances that are left
-/// with it, of study.instances. Requests beyond `most` are left out (what a cache holds is warm by then), so that time
-/// and memory are bounded. Placement is that of the fleet, whatever number of instances is tried. Fails as
-/// simulate_serving() does.
+/// with it, of study.instances. The last kMostServed requests are served. Placement is
+/// that of the fleet, whatever number of instances is tried. Fails as simulate_serving() does.
 Result<LatencyAnswer> latency_of(const PlanBasis& basis, const FleetStudy& study, const Served* served,
                                  std::uint32_t fewer, double stored_per_payload, const std::optional<ServingSlo>& slo,
                                  const std::atomic<bool>* stop = nullptr);
