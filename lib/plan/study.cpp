@@ -85,13 +85,31 @@ double PlanBasis::block_payload_bytes() const {
   return static_cast<double>(geometry->stored(Tokens(0), geometry->block_size()).count());
 }
 
+namespace {
+
+/// Instances of a fleet that one workload has.
+struct Slice {
+  double exact = 1;
+  std::uint32_t instances = 1;
+  double cache_share = 1;  // exact / instances
+};
+
+Slice slice_of(const PlanBasis& basis, double traffic) {
+  Slice out;
+  out.exact = basis.instances() / std::max(traffic, 1e-9);
+  out.instances = static_cast<std::uint32_t>(std::clamp(std::round(out.exact), 1.0, 65536.0));
+  out.cache_share = out.exact / out.instances;
+  return out;
+}
+
+}  // namespace
+
 Result<std::uint32_t> useful_gpus(const PlanBasis& basis, const Scenario& s, const std::atomic<bool>* stop) {
   PlanBasis whole = basis;
   whole.gpus = basis.fleet_gpus;
-  const double of_one = whole.instances() / s.traffic;
-  const auto instances = static_cast<std::uint32_t>(std::clamp(std::round(of_one), 1.0, 65536.0));
+  const Slice slice = slice_of(whole, s.traffic);
   const auto placed =
-      place_fleet(*basis.workload, fleet_of(whole, instances, of_one / instances), nullptr, false, stop);
+      place_fleet(*basis.workload, fleet_of(whole, slice.instances, slice.cache_share), nullptr, false, stop);
   if (!placed) return error(placed);
   const double busy = s.traffic * s.peak;
   const GpuDemand demand{placed->prefill_gpus * busy * s.prompt * s.prefill_time,
@@ -150,11 +168,11 @@ double local_room_blocks(const PlanBasis& basis, CachePlace place, double instan
 Result<FleetStudy> study_fleet(const PlanBasis& basis, double traffic, double stored_per_payload, unsigned threads,
                                const std::atomic<bool>* stop) {
   FleetStudy out;
-  const double of_one = basis.instances() / std::max(traffic, 1e-9);
-  out.instances = static_cast<std::uint32_t>(std::clamp(std::round(of_one), 1.0, 65536.0));
-  out.cache_share = of_one / out.instances;
+  const Slice slice = slice_of(basis, traffic);
+  out.instances = slice.instances;
+  out.cache_share = slice.cache_share;
   const Fleet fleet = fleet_of(basis, out.instances, out.cache_share);
-  const std::vector<Size> sizes = sizes_of(basis, of_one, std::max(traffic, 1e-9), stored_per_payload);
+  const std::vector<Size> sizes = sizes_of(basis, slice.exact, std::max(traffic, 1e-9), stored_per_payload);
   // The first is the engines alone.
   std::vector<std::optional<Result<FleetPlacement>>> placed(sizes.size() + 1);
   run_parallel(placed.size(), threads, [&](std::size_t i) {

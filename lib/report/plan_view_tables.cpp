@@ -98,15 +98,23 @@ Table where_table(const Json& document) {
   Table out{{{"hits with routing", Align::left, 0}}, {}};
   std::vector<std::string> places;
   for (const Json& row : list_at(document, "where")) {
-    const std::string routing = text_at(row, "routing"), kept = text_at(row, "kept");
-    if (std::find(places.begin(), places.end(), kept) == places.end()) {
-      places.push_back(kept);
-      out.columns.push_back({kept, Align::right, 0});
-    }
-    if (out.rows.empty() || out.rows.back().front() != routing) out.rows.push_back({routing});
-    out.rows.back().push_back(figure(row, "hit_rate", Unit::ratio));
+    const std::string kept = text_at(row, "kept");
+    if (std::find(places.begin(), places.end(), kept) != places.end()) continue;
+    places.push_back(kept);
+    out.columns.push_back({kept, Align::right, 0});
   }
-  for (auto& row : out.rows) row.resize(out.columns.size(), "-");
+  // Not every place was looked at with every routing, nor are a routing's rows together.
+  for (const Json& row : list_at(document, "where")) {
+    const std::string routing = text_at(row, "routing"), kept = text_at(row, "kept");
+    const auto of_routing = [&routing](const std::vector<std::string>& line) { return line.front() == routing; };
+    auto line = std::find_if(out.rows.begin(), out.rows.end(), of_routing);
+    if (line == out.rows.end()) {
+      out.rows.emplace_back(out.columns.size(), "-").front() = routing;
+      line = out.rows.end() - 1;
+    }
+    const auto place = std::find(places.begin(), places.end(), kept) - places.begin();
+    (*line)[static_cast<std::size_t>(place) + 1] = figure(row, "hit_rate", Unit::ratio);
+  }
   return out;
 }
 

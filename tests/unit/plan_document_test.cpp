@@ -280,6 +280,17 @@ TEST_SUITE("plan document") {
     }
   }
 
+  TEST_CASE("what a routing finds stands under its place, also where a place was not looked at with every routing") {
+    Json d = sample().document(PlanPart::size);
+    d["where"] = {{{"routing", "prefix"}, {"kept", "engines alone"}, {"hit_rate", 0.111}},
+                  {{"routing", "random"}, {"kept", "host memory"}, {"hit_rate", 0.222}},
+                  {{"routing", "prefix"}, {"kept", "host memory"}, {"hit_rate", 0.333}}};
+    const std::string page = render_plan(d, Format::table, {false, 100});
+    CAPTURE(page);
+    CHECK(has(page, "prefix                     11.1%        33.3%"));
+    CHECK(has(page, "random                         -        22.2%"));
+  }
+
   TEST_CASE("CSV is the options, or the rows at scale") {
     const Json d = sample().document(PlanPart::estimate);
     const std::string options = render_plan(d, Format::csv);
