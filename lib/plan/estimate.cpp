@@ -124,6 +124,7 @@ std::array<TargetFigure, 6> figures_of(const EstimateQuestion& q, const Estimate
 Verdict verdict_of(const Estimate& e) {
   const bool gains = e.best().net_usd() > 0;
   const double chance = e.uncertainty.chance_of_gain;
+  if (gains && e.fleet_too_small) return Verdict::cannot_tell;
   if (gains && chance >= kSureOfGain) return Verdict::yes;
   if (!gains && chance <= 1 - kSureOfGain) return Verdict::no;
   return Verdict::cannot_tell;
@@ -185,6 +186,7 @@ Result<void> add_judgement(const EstimateQuestion& q, Estimate& e) {
   if (!decision) return error(decision);
   e.decision = std::move(*decision);
   e.targets = judge_targets(figures_of(q, e));
+  e.fleet_too_small = e.best().roi->months.front().cached_instances * q.basis.gpus_per_instance() > q.basis.fleet_gpus;
   e.verdict = verdict_of(e);
   return {};
 }

@@ -50,6 +50,7 @@ struct Estimate {
   std::vector<TargetRow> targets;
   Decision decision;
   std::vector<ChangeRow> changes;  ///< what would turn the verdict
+  bool fleet_too_small = false;    ///< for the workload, with the chosen plan's cache too: gains are then not told
   Verdict verdict = Verdict::no;
   std::vector<std::string> reasons, assumptions, warnings;
 

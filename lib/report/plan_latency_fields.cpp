@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "report/plan_rows.hpp"
 
 namespace kv {
@@ -44,6 +46,13 @@ class Side {
   FleetLatency LatencyAnswer::*side_;
 };
 
+/// Latencies are simulated for one workload; so many like it are planned for.
+std::uint64_t gpus_of_all(std::uint32_t instances, const PlanCell& at) {
+  const Estimate* estimate = at.context.estimate;
+  const double traffic = estimate != nullptr ? estimate->scenario.traffic : 1;
+  return static_cast<std::uint64_t>(std::ceil(instances * traffic - 1e-9)) * at.context.basis->gpus_per_instance();
+}
+
 void add_side(PlanRows<LatencyAnswer>& t, const char* name, FleetLatency LatencyAnswer::*which) {
   Side side(t, name, which);
   using F = FleetLatency;
@@ -77,7 +86,7 @@ void add_side(PlanRows<LatencyAnswer>& t, const char* name, FleetLatency Latency
       "not twice the fleet",
       [](const F& f, const PlanCell& at) -> std::optional<std::uint64_t> {
         if (!f.smallest_instances) return std::nullopt;
-        return std::uint64_t{*f.smallest_instances} * at.context.basis->gpus_per_instance();
+        return gpus_of_all(*f.smallest_instances, at);
       });
 }
 
@@ -92,7 +101,7 @@ void add_fewer(PlanRows<LatencyAnswer>& t) {
   t.add("with_fewer.gpus", Unit::count, "that are left when those that the cache spares are gone; null: it spares none",
         [](const LatencyAnswer& a, const PlanCell& at) -> std::optional<std::uint64_t> {
           if (!a.with_fewer) return std::nullopt;
-          return std::uint64_t{a.fewer_instances} * at.context.basis->gpus_per_instance();
+          return gpus_of_all(a.fewer_instances, at);
         });
   add("ttft_ns.mean", Unit::nanoseconds, "with the cache, on those",
       [](const FleetLatency& f) { return mean(f.simulated.ttft).value_or(0); });

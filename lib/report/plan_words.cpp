@@ -56,6 +56,9 @@ std::string verdict_in_words(const Estimate& estimate) {
   const RoiMonth& month = plan.roi->months.front();
   const std::string kind(plan.option.row->name);
   if (estimate.verdict == Verdict::no) return no_in_words(plan, kind);
+  if (estimate.verdict == Verdict::cannot_tell && estimate.fleet_too_small) {
+    return fmt::format("Cannot tell: the fleet is too small for this workload without a cache, and with {} too.", kind);
+  }
   if (estimate.verdict == Verdict::cannot_tell) {
     return fmt::format(
         "Cannot tell: with typical figures {} {} in twelve months, but within the ranges of the inputs {:.0f} % "

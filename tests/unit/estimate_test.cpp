@@ -145,6 +145,18 @@ TEST_SUITE("estimate") {
     }
   }
 
+  TEST_CASE("a fleet that is too small with the cache, too, gets no yes") {
+    PlanBench bench;
+    bench.only(CacheKind::host_memory);
+    bench.set(&Scenario::gpu_usd_per_hour, 50);
+    bench.q.basis.fleet_gpus = 1000;
+    REQUIRE(bench.plan().verdict == Verdict::yes);
+    bench.q.basis.fleet_gpus = 1;
+    const Estimate e = bench.plan();
+    CHECK(e.fleet_too_small);
+    CHECK(e.verdict == Verdict::cannot_tell);
+  }
+
   TEST_CASE("committed GPUs save nothing, and the plan says so") {
     PlanBench bench;
     bench.only(CacheKind::host_memory);
